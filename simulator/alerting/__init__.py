@@ -1,0 +1,1 @@
+"""What judges a run: rule files, a private Prometheus, alert states and their certification."""

@@ -1,0 +1,92 @@
+"""Every error of the project, as a tree.
+
+    SyncstormError
+    ├── InputError          exit 2: something the user wrote is wrong; says what, where and how to go on
+    ├── EngineError         exit 3: Prometheus or promtool was missing, died or refused
+    │   └── ToolMissing
+    ├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
+    └── MintFailed          its `reason` is why the issuer gave no token
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class SyncstormError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the user's input something stands: a file (or flag), a line from 1, a key path."""
+
+    file: Path | str | None = None
+    line: int | None = None
+    key: str | None = None
+
+    def __str__(self) -> str:
+        parts = [] if self.file is None else [str(self.file)]
+        if self.line is not None:
+            parts.append(str(self.line))
+        where = ":".join(parts)
+        return ": ".join(part for part in (where, self.key) if part)
+
+
+class InputError(SyncstormError):
+    """Something the user gave is wrong: `problem` says what, `place` where, `hint` how to go on."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str, place: Place | None = None, hint: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.place = place or Place()
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = str(self.place)
+        text = f"{where}: {self.problem}" if where else self.problem
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class EngineError(SyncstormError):
+    """The judge could not do its work, so no verdict about the alerts is possible."""
+
+    exit_code = 3
+
+
+class ToolMissing(EngineError):
+    """A program that the judge needs is not installed; the message says how to get it."""
+
+
+class TokenRejected(SyncstormError):
+    """A token was refused; `reason` is the label that the auth metric carries."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MintFailed(SyncstormError):
+    """The issuer gave no token; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], place: Place | None = None) -> InputError:
+    """Build the error for a name that does not exist, with the nearest known name as its hint."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+    return InputError(f"unknown {kind} '{name}'", place, hint)

@@ -1,0 +1,1 @@
+"""What a rehearsal leaves for people and machines: journal, verdict, report."""

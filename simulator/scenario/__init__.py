@@ -1,0 +1,1 @@
+"""Scenarios: their schema, their files, and their timeline of conditions."""
