@@ -1,11 +1,11 @@
 """Every error of the project, as a tree.
 
-    SyncstormError
-    ├── InputError          exit 2: something the user wrote is wrong; says what, where and how to go on
-    ├── EngineError         exit 3: Prometheus or promtool was missing, died or refused
-    │   └── ToolMissing
-    ├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
-    └── MintFailed          its `reason` is why the issuer gave no token
+SyncstormError
+├── InputError          exit 2: something the user wrote is wrong; says what, where and how to go on
+├── EngineError         exit 3: Prometheus or promtool was missing, died or refused
+│   └── ToolMissing
+├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
+└── MintFailed          its `reason` is why the issuer gave no token
 """
 
 from __future__ import annotations

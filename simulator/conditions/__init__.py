@@ -1,0 +1,44 @@
+"""Everything about the system that can go wrong, as values.
+
+A *knob* is one setting of the sync system. `Settings` holds every knob's value for one client, `Conditions` holds
+them for all: a baseline, and variations that give some knobs another value for a `Share` of the clients. A `Fault`
+is a pure function on conditions; the conditions in force are the baseline folded through the active faults.
+"""
+
+from simulator.conditions.fault import (
+    DropConnections,
+    Fault,
+    Impulse,
+    PurgeTopics,
+    ResetCounters,
+    parse_parameters,
+    summary_of,
+)
+from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
+from simulator.conditions.share import EVERYONE, Population, Share
+from simulator.conditions.value import Seconds, Setting, parse_value, setting, settings_of
+from simulator.conditions.varied import Conditions, Variation
+
+__all__ = [
+    "EVERYONE",
+    "KNOBS",
+    "Conditions",
+    "DropConnections",
+    "Fault",
+    "Impulse",
+    "Knob",
+    "Population",
+    "PurgeTopics",
+    "ResetCounters",
+    "Seconds",
+    "Setting",
+    "Settings",
+    "Share",
+    "Variation",
+    "parse_knob",
+    "parse_parameters",
+    "parse_value",
+    "setting",
+    "settings_of",
+    "summary_of",
+]

@@ -1,0 +1,88 @@
+"""The base of every fault, and the impulses a fault may emit."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from simulator.conditions.value import parse_value, settings_of
+from simulator.errors import InputError, Place, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simulator.conditions.share import Share
+    from simulator.conditions.varied import Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class DropConnections:
+    """The server drops the sockets of a share of the clients, without a close frame."""
+
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class ResetCounters:
+    """The server process starts anew: its counters begin at zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeTopics:
+    """Everything in the event log up to now is deleted."""
+
+
+Impulse = DropConnections | ResetCounters | PurgeTopics
+"""Something that happens once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A named function on conditions; its fields are its parameters.
+
+    A subclass in `faults/<family>.py` is found by itself and is named after both: `KeyDrift` in `auth.py` is
+    `auth.key-drift`. Its docstring says what breaks, what a person would see, and which alert should see it.
+    """
+
+    seen_by: ClassVar[tuple[str, ...]] = ()
+    """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Return the conditions with this fault in force for a share of the clients."""
+        del share
+        return conditions
+
+    def impulses(self, share: Share) -> tuple[Impulse, ...]:
+        """Return what happens once, when the injection begins."""
+        del share
+        return ()
+
+    @classmethod
+    def is_momentary(cls) -> bool:
+        """Tell whether the fault only emits impulses, so that it has no duration."""
+        return cls.distort is Fault.distort
+
+
+def summary_of(fault: type[Fault]) -> str:
+    """Return the first sentence of a fault's docstring."""
+    return inspect.cleandoc(fault.__doc__ or "").split("\n", 1)[0]
+
+
+def parse_parameters(fault: type[Fault], name: str, raw: Mapping[str, Any], place: Place) -> Fault:
+    """Return the fault with the parameters that a user wrote.
+
+    Raises:
+        InputError: a parameter does not exist, or its value does not fit.
+    """
+    declared = settings_of(fault)
+    values = {}
+    for key, value in raw.items():
+        where = Place(place.file, place.line, f"{place.key}.{key}" if place.key else key)
+        if key not in declared:
+            raise unknown_name(f"parameter of {name}", key, declared, where)
+        try:
+            values[key] = parse_value(declared[key], value)
+        except ValueError as error:
+            raise InputError(str(error), where) from None
+    return fault(**values)

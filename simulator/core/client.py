@@ -1,0 +1,363 @@
+"""The client's side of the sync channel, as a state machine.
+
+    OFF --open--> DIALING --accepted--> JOINING --joined--> SUBSCRIBING --subscribed--> LIVE
+    DIALING, JOINING, SUBSCRIBING, LIVE --refused, lost, no answer--> WAITING --retry--> DIALING
+    DIALING --refused, and the profile stops--> STOPPED
+    any --the person closes the client--> OFF;  any --its machine goes off--> HELD --on again--> OFF
+
+What happens on a message in a state stands in `_ON_MESSAGE`. Everything a client does is an effect for its driver;
+whatever differs between kinds of clients is in its profile, and what can be made to go wrong is in its settings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+from simulator.core.messages import (
+    Accepted,
+    ChannelClosed,
+    ChannelCrashed,
+    Frame,
+    Heartbeat,
+    HeartbeatState,
+    Join,
+    Joined,
+    Nothing,
+    Problem,
+    Refused,
+    Reply,
+    SocketClosed,
+    Subscribe,
+    Subscribed,
+    TransportHeartbeat,
+    UpdateBatch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.conditions import Settings
+    from simulator.core.messages import ClientMessage, ServerMessage
+    from simulator.core.profiles import Chance, Profile
+    from simulator.core.tokens import Token
+
+
+class State(Enum):
+    """Where a client stands."""
+
+    OFF = "off"
+    HELD = "held"
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    DIALING = "dialing"
+    JOINING = "joining"
+    SUBSCRIBING = "subscribing"
+    LIVE = "live"
+
+
+TimerName = Literal["open", "close", "retry", "answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mint:
+    """Ask the issuer for a token; the answer goes to `on_token` or `on_mint_failed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Open a socket with a token."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message on the socket."""
+
+    message: ClientMessage
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Call `on_timer` with this name and serial at a time."""
+
+    name: TimerName
+    at: float
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class WentLive:
+    """The subscription stands: heartbeats begin."""
+
+
+Effect = Mint | Dial | Send | HangUp | Timer | WentLive
+
+MINT = Mint()
+HANG_UP = HangUp()
+WENT_LIVE = WentLive()
+SEND_JOIN = Send(Join())
+SEND_HEARTBEAT = Send(Heartbeat())
+SEND_TRANSPORT_HEARTBEAT = Send(TransportHeartbeat())
+
+TOKEN_MARGIN_SECONDS = 5.0
+"""A client mints anew when its token has less than this left."""
+
+RETURN_SPREAD_SECONDS = 2.0
+"""Machines that come back together do so within this time."""
+
+_ONLINE = (State.WAITING, State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE, State.STOPPED)
+_CONNECTED = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How people use a client: mean seconds it is open, mean seconds it is closed between, and its topics."""
+
+    session_lifetime_seconds: float
+    offline_seconds: float
+    topics: tuple[str, ...]
+
+
+class Client:
+    """One client: its state, token and cursors. Times are seconds since the run's start."""
+
+    __slots__ = (
+        "_attempt",
+        "_awaits_reply",
+        "_chance",
+        "_habits",
+        "_serials",
+        "cursors",
+        "profile",
+        "settings",
+        "state",
+        "token",
+    )
+
+    def __init__(self, profile: Profile, habits: Habits, chance: Chance, settings: Settings) -> None:
+        self.profile = profile
+        self.settings = settings
+        self.state = State.OFF
+        self.token: Token | None = None
+        self.cursors: dict[str, int] = {}
+        self._habits = habits
+        self._chance = chance
+        self._attempt = 0
+        self._awaits_reply = False
+        self._serials: dict[TimerName, int] = {"open": 0, "close": 0, "retry": 0, "answer": 0}
+
+    # --- what people and machines do
+
+    def start(self, ramp_seconds: float) -> list[Effect]:
+        """Begin the run in the steady state: open with the share of time that it is open, within the ramp."""
+        habits = self._habits
+        open_share = habits.session_lifetime_seconds / (habits.session_lifetime_seconds + habits.offline_seconds)
+        if self._chance.random() < open_share:
+            return [self._timer("open", self._chance.random() * ramp_seconds)]
+        return [self._timer("open", self._draw(habits.offline_seconds))]
+
+    def on_timer(self, now: float, name: TimerName, serial: int) -> list[Effect]:
+        """Do what a timer stands for, unless it was replaced or cancelled since."""
+        if self._serials[name] != serial:
+            return []
+        return _ON_TIMER[name](self, now)
+
+    def on_settings(self, now: float, settings: Settings) -> list[Effect]:
+        """Take new settings; a machine that goes off hangs up, and one that comes on opens again soon."""
+        self.settings = settings
+        if not settings.clients.online and self.state in _ONLINE:
+            return self._hold()
+        if settings.clients.online and self.state is State.HELD:
+            self.state = State.OFF
+            return [self._timer("open", now + self._chance.random() * RETURN_SPREAD_SECONDS)]
+        return []
+
+    def _open(self, now: float) -> list[Effect]:
+        if not self.settings.clients.online:
+            return self._hold()
+        self._attempt = 0
+        close = self._timer("close", now + self._draw(self._habits.session_lifetime_seconds))
+        return [close, *self._dial(now)]
+
+    def _close(self, now: float) -> list[Effect]:
+        effects = self._disconnect()
+        self.state = State.OFF
+        return [*effects, self._timer("open", now + self._draw(self._habits.offline_seconds))]
+
+    def _hold(self) -> list[Effect]:
+        effects = self._disconnect()
+        self._cancel("open", "close")
+        self.state = State.HELD
+        return effects
+
+    # --- connecting
+
+    def _dial(self, now: float) -> list[Effect]:
+        self.state = State.DIALING
+        if self.token is not None and not self._wants_new_token(now, self.token):
+            return self.on_token(now, self.token)
+        return [MINT]
+
+    def _wants_new_token(self, now: float, token: Token) -> bool:
+        return self.settings.clients.refresh_tokens and token.expires_at - TOKEN_MARGIN_SECONDS <= now
+
+    def on_token(self, now: float, token: Token) -> list[Effect]:
+        """Dial with a token, and expect to be live in time."""
+        self.token = token
+        self._awaits_reply = False
+        return [self._timer("answer", now + self.profile.answer_timeout_seconds), Dial(token)]
+
+    def on_mint_failed(self, now: float) -> list[Effect]:
+        """Back off: without a token there is nothing to dial with."""
+        return self._back_off(now)
+
+    def _on_no_answer(self, now: float) -> list[Effect]:
+        return [HANG_UP, *self._back_off(now)]
+
+    def _back_off(self, now: float) -> list[Effect]:
+        self.state = State.WAITING
+        self._cancel("answer")
+        delay = self.profile.backoff.delay_seconds(self._attempt, self._chance)
+        self._attempt += 1
+        return [self._timer("retry", now + delay)]
+
+    def _disconnect(self) -> list[Effect]:
+        self._cancel("retry", "answer")
+        return [HANG_UP] if self.state in _CONNECTED else []
+
+    # --- on the socket
+
+    @property
+    def awaits_reply(self) -> bool:
+        """Whether a heartbeat is still without its answer."""
+        return self._awaits_reply
+
+    def receive(self, now: float, message: ServerMessage | Accepted | Refused | SocketClosed) -> list[Effect]:
+        """Return what the client does about a message; one that its state does not expect changes nothing."""
+        handler = _ON_MESSAGE.get((self.state, type(message)))
+        return [] if handler is None else handler(self, now, message)
+
+    def beat(self, now: float) -> list[Effect]:
+        """Send a heartbeat; a peer that did not answer the one before is dead.
+
+        A client that a fault keeps from sending `sync:heartbeat` still keeps its socket open.
+        """
+        if self._awaits_reply:
+            return [HANG_UP, *self._back_off(now)]
+        self._awaits_reply = True
+        return [SEND_HEARTBEAT if self.settings.clients.heartbeats else SEND_TRANSPORT_HEARTBEAT]
+
+    def _on_accepted(self, _now: float, _message: Accepted) -> list[Effect]:
+        self.state = State.JOINING
+        return [SEND_JOIN]
+
+    def _on_refused(self, now: float, _message: Refused) -> list[Effect]:
+        match self.profile.on_refused:
+            case "stop":
+                self.state = State.STOPPED
+                self._cancel("answer")
+                return []
+            case "remint" if self.settings.clients.refresh_tokens:
+                self.token = None
+        return self._back_off(now)
+
+    def _on_reply(self, now: float, reply: Reply) -> list[Effect]:
+        match self.state, reply.response:
+            case State.LIVE, HeartbeatState() | Nothing():
+                self._awaits_reply = False
+            case State.JOINING, Joined():
+                self.state = State.SUBSCRIBING
+                return [self._subscribe()]
+            case State.SUBSCRIBING, Subscribed():
+                self.state = State.LIVE
+                self._attempt = 0
+                self._cancel("answer")
+                return [WENT_LIVE]
+            case State.SUBSCRIBING, Problem(code="stale_cursor") as problem:
+                return self._recover(now, problem)
+            case _, Problem():
+                return [HANG_UP, *self._back_off(now)]
+        return []
+
+    def _subscribe(self) -> Send:
+        topics = self._habits.topics
+        if self.settings.clients.resume == "zero":
+            return Send(Subscribe(topics, dict.fromkeys(topics, 0)))
+        if self.profile.resume == "all":
+            return Send(Subscribe(topics, {topic: self.cursors.get(topic, 0) for topic in topics}))
+        return Send(Subscribe(topics, dict(self.cursors)))
+
+    def _recover(self, now: float, problem: Problem) -> list[Effect]:
+        """Do about a stale cursor what the profile does: forget it, or zero it and come back."""
+        stale = [entry.topic for entry in problem.stale_topics]
+        if self.profile.on_stale_cursor == "forget" and self.settings.clients.resume == "profile":
+            for topic in stale:
+                self.cursors.pop(topic, None)
+            return [self._subscribe()]
+        self.cursors.update(dict.fromkeys(stale, 0))
+        return [HANG_UP, *self._back_off(now)]
+
+    def _on_update(self, _now: float, update: UpdateBatch) -> list[Effect]:
+        """Apply events in order; what was applied before is dropped, as every batch comes twice."""
+        last = update.events[-1].watermark
+        if last > self.cursors.get(update.topic, 0):
+            self.cursors[update.topic] = last
+        return []
+
+    def _on_frame(self, now: float, frame: Frame) -> list[Effect]:
+        return self._on_update(now, frame.body) if isinstance(frame.body, UpdateBatch) else []
+
+    def _on_phx_close(self, now: float, _message: ChannelClosed) -> list[Effect]:
+        if self.profile.on_phx_close == "ignore":
+            return []
+        return [HANG_UP, *self._back_off(now)]
+
+    def _on_lost(self, now: float, _message: ChannelCrashed | SocketClosed) -> list[Effect]:
+        return [HANG_UP, *self._back_off(now)]
+
+    # --- helpers
+
+    def _draw(self, mean_seconds: float) -> float:
+        return self._chance.expovariate(1 / mean_seconds) if mean_seconds > 0 else 0.0
+
+    def _timer(self, name: TimerName, at: float) -> Timer:
+        self._serials[name] += 1
+        return Timer(name, at, self._serials[name])
+
+    def _cancel(self, *names: TimerName) -> None:
+        for name in names:
+            self._serials[name] += 1
+
+
+# ruff: noqa: SLF001  # the tables are part of the class, written below it
+_ON_TIMER: dict[TimerName, Callable[[Client, float], list[Effect]]] = {
+    "open": Client._open,
+    "close": Client._close,
+    "retry": Client._dial,
+    "answer": Client._on_no_answer,
+}
+
+_ON_MESSAGE: dict[tuple[State, type], Callable[..., list[Effect]]] = {
+    (State.DIALING, Accepted): Client._on_accepted,
+    (State.DIALING, Refused): Client._on_refused,
+    (State.JOINING, Reply): Client._on_reply,
+    (State.SUBSCRIBING, Reply): Client._on_reply,
+    (State.LIVE, Reply): Client._on_reply,
+    (State.SUBSCRIBING, UpdateBatch): Client._on_update,
+    (State.SUBSCRIBING, Frame): Client._on_frame,
+    (State.LIVE, UpdateBatch): Client._on_update,
+    (State.LIVE, Frame): Client._on_frame,
+    **{
+        (state, kind): Client._on_phx_close if kind is ChannelClosed else Client._on_lost
+        for state in _CONNECTED
+        for kind in (ChannelClosed, ChannelCrashed, SocketClosed)
+    },
+}

@@ -1,0 +1,163 @@
+"""The instruments of the sync system: one table, and plain-integer storage.
+
+Names here are the project's own words. Which metric names and labels people see is a contract's business
+(`simulator/alerting/contract.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "summary"]
+Key = tuple[str, ...]
+"""An instrument's name followed by its label values."""
+
+AUTHORIZED = "authorized"
+
+REJECT_REASONS = (
+    "missing_token",
+    "invalid_token_format",
+    "invalid_token_encoding",
+    "invalid_header",
+    "unsupported_alg",
+    "missing_kid",
+    "unknown_kid",
+    "invalid_signature",
+    "invalid_claims",
+    "token_expired",
+    "token_not_yet_valid",
+    "claim_mismatch",
+    "invalid_token",
+)
+"""Why a token is refused, in the order in which it is checked; `invalid_token` is for anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One thing that is counted: its labels, the label values it starts with, and the process that owns it."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    initial: tuple[tuple[str, ...], ...] = ()
+    process: Literal["server", "issuer"] = "server"
+
+
+INSTRUMENTS: dict[str, Instrument] = {
+    instrument.name: instrument
+    for instrument in (
+        Instrument(
+            "socket_auth",
+            "counter",
+            "Handshakes by outcome and reject reason.",
+            ("status", "reason_class"),
+            (("ok", AUTHORIZED), *product(("error",), REJECT_REASONS)),
+        ),
+        Instrument(
+            "socket_connection",
+            "counter",
+            "Sockets opened and closed.",
+            ("action", "status"),
+            (("connect", "ok"), ("disconnect", "normal"), ("disconnect", "error")),
+        ),
+        Instrument(
+            "socket_connection_active",
+            "gauge",
+            "Open sockets, as they stood when one was last opened or closed.",
+            ("action", "status"),
+            (("connect", "ok"), ("disconnect", "normal"), ("disconnect", "error")),
+        ),
+        Instrument(
+            "socket_heartbeat",
+            "counter",
+            "Sync heartbeats received and pushed.",
+            ("status",),
+            (("client",), ("server",)),
+        ),
+        Instrument(
+            "socket_reconnect",
+            "counter",
+            "Subscriptions that resumed from a cursor.",
+            ("status",),
+            (("ok",),),
+        ),
+        Instrument(
+            "socket_timeout",
+            "counter",
+            "Channels closed for want of a heartbeat.",
+            ("status",),
+            (("timeout",),),
+        ),
+        Instrument(
+            "replay_catchup_duration_ms",
+            "summary",
+            "Replays by outcome, and the time they took.",
+            ("status",),
+            (("ok",), ("stale_cursor",)),
+        ),
+        Instrument(
+            "replay_lag_events",
+            "gauge",
+            "Events between a cursor and its topic's head when it last resumed.",
+            ("event_type", "status"),
+        ),
+        Instrument(
+            "token_mint",
+            "counter",
+            "Token requests by outcome.",
+            ("result",),
+            (("ok",), ("error",)),
+            "issuer",
+        ),
+    )
+}
+
+
+class Metrics:
+    """The present value of every series; counters and gauges are plain numbers, a summary is two of them."""
+
+    __slots__ = ("_initialise", "values")
+
+    def __init__(self, *, initialise: bool = True) -> None:
+        self._initialise = initialise
+        self.values: dict[Key, int] = {}
+        self.reset()
+        if initialise:
+            self.values.update(_initial("issuer"))
+
+    def add(self, key: Key, amount: int = 1) -> None:
+        """Increase a counter."""
+        self.values[key] = self.values.get(key, 0) + amount
+
+    def set(self, key: Key, value: int) -> None:
+        """Set a gauge."""
+        self.values[key] = value
+
+    def observe(self, key: Key, amount: int) -> None:
+        """Add one observation to a summary."""
+        self.add((*key, "count"))
+        self.add((*key, "sum"), amount)
+
+    def reset(self) -> None:
+        """Start the server process's counters anew, as a restart does; the issuer is another process."""
+        for key in [key for key in self.values if INSTRUMENTS[key[0]].process == "server"]:
+            del self.values[key]
+        if self._initialise:
+            self.values.update(_initial("server"))
+
+    def snapshot(self) -> dict[Key, int]:
+        """Return a copy of every value."""
+        return dict(self.values)
+
+
+def _initial(process: str) -> dict[Key, int]:
+    values = {}
+    for instrument in INSTRUMENTS.values():
+        if instrument.process == process:
+            for labels in instrument.initial:
+                suffixes = (("count",), ("sum",)) if instrument.kind == "summary" else ((),)
+                values.update({(instrument.name, *labels, *suffix): 0 for suffix in suffixes})
+    return values

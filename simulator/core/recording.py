@@ -1,0 +1,52 @@
+"""What a run leaves: every value at every scrape, and which clients the faults reached."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.core.metrics import Key
+
+
+@dataclass(slots=True)
+class Recording:
+    """The scrapes of a run, in order: times in seconds since its start, and every series' value then."""
+
+    scrape_interval_seconds: float
+    scrape_offset_seconds: float
+    times: list[float] = field(default_factory=list)
+    scrapes: list[dict[Key, int]] = field(default_factory=list)
+
+    def add(self, at: float, values: dict[Key, int]) -> None:
+        """Add one scrape."""
+        self.times.append(at)
+        self.scrapes.append(values)
+
+    def keys(self) -> list[Key]:
+        """Return every series that was ever scraped, sorted."""
+        return sorted({key for values in self.scrapes for key in values})
+
+    def digest(self) -> str:
+        """Return the SHA-256 over every sample of every scrape, as hexadecimal."""
+        sha = hashlib.sha256()
+        for at, values in zip(self.times, self.scrapes, strict=True):
+            lines = [f"{at!r}", *(f"{'|'.join(key)}={values[key]}" for key in sorted(values))]
+            sha.update("\n".join(lines).encode())
+            sha.update(b"\n\n")
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run.
+
+    `touched` has, per injection, the clients that met its altered conditions or its impulse. `control_clients` met
+    none; `control_harmed` are those of them that were refused or timed out all the same.
+    """
+
+    recording: Recording
+    touched: dict[str, frozenset[int]]
+    control_clients: int
+    control_harmed: int

@@ -1,0 +1,61 @@
+"""The sync server as one value: its log, its verifier, its counters, and the handshake."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.core.metrics import AUTHORIZED
+from simulator.core.session import ChannelSession
+from simulator.errors import TokenRejected
+
+if TYPE_CHECKING:
+    from simulator.conditions import Settings
+    from simulator.core.log import EventLog
+    from simulator.core.metrics import Metrics
+    from simulator.core.tokens import Verifier
+
+
+class SyncServer:
+    """What all sessions share."""
+
+    def __init__(self, log: EventLog, verifier: Verifier, metrics: Metrics) -> None:
+        self.log = log
+        self.metrics = metrics
+        self._verifier = verifier
+        self._active = 0
+        self._joined = 0
+
+    def handshake(self, now: float, token: str | None, settings: Settings) -> ChannelSession:
+        """Return a new session for an upgrade request, and count how its token fared.
+
+        Raises:
+            TokenRejected: the request is to be refused with 403 and no reason.
+        """
+        if settings.handshake.strip_token:
+            token = None
+        try:
+            claims = self._verifier.verify(now, token, settings)
+        except TokenRejected as rejected:
+            self.metrics.add(("socket_auth", "error", rejected.reason))
+            raise
+        self.metrics.add(("socket_auth", "ok", AUTHORIZED))
+        return ChannelSession(self, claims.scopes)
+
+    def count_connect(self) -> str:
+        """Count a joined channel and return its subscription id."""
+        self._active += 1
+        self._joined += 1
+        self.metrics.add(("socket_connection", "connect", "ok"))
+        self.metrics.set(("socket_connection_active", "connect", "ok"), self._active)
+        return f"sub_{self._joined}"
+
+    def count_disconnect(self, status: str) -> None:
+        """Count an ended channel."""
+        self._active -= 1
+        self.metrics.add(("socket_connection", "disconnect", status))
+        self.metrics.set(("socket_connection_active", "disconnect", status), self._active)
+
+    def count_heartbeats(self, count: int) -> None:
+        """Count heartbeats received, and as many pushed back."""
+        self.metrics.add(("socket_heartbeat", "client"), count)
+        self.metrics.add(("socket_heartbeat", "server"), count)

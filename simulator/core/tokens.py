@@ -1,0 +1,225 @@
+"""Tokens: how the issuer mints them and in which order the verifier refuses them.
+
+Signatures are PyJWT's business. Time claims are ours: PyJWT reads the wall clock, and in virtual time there is none.
+So verification of a token's form and signature is a pure function of token and keyring, and its result is kept.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+from jwt.api_jws import PyJWS
+from jwt.utils import base64url_decode
+
+from simulator.errors import MintFailed, TokenRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.conditions import Settings
+
+ALGORITHM = "HS256"
+SKEW_SECONDS = 30
+"""How far `iat` and `nbf` may lie ahead; `exp` has no leeway."""
+
+_CACHED_TOKENS = 50_000
+_JWS = PyJWS(algorithms=[ALGORITHM])
+
+
+def derive_key(run_secret: bytes, name: str) -> bytes:
+    """Return the key material that a name stands for in this run, 32 bytes; only names are ever written down."""
+    return hmac.digest(run_secret, name.encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A minted token and when it ends, in seconds since the run's start, as its issuer said."""
+
+    text: str
+    expires_at: float
+
+
+class Issuer:
+    """The token endpoint; `epoch` is the Unix time of the run's start, a whole number."""
+
+    def __init__(self, run_secret: bytes, epoch: int) -> None:
+        self._run_secret = run_secret
+        self._epoch = epoch
+        self._keys: dict[str, bytes] = {}
+        self._minted = 0
+
+    def mint(self, now: float, user: str, scopes: Sequence[str], settings: Settings) -> Token:
+        """Return a new token for a user.
+
+        Raises:
+            MintFailed: the endpoint does not answer.
+        """
+        issuer = settings.issuer
+        if not issuer.available:
+            raise MintFailed("upstream_unavailable")
+        self._minted += 1
+        issued_at = self._epoch + int(now)
+        expires_at = issued_at + int(issuer.ttl)
+        claims = {
+            "iss": issuer.issuer,
+            "aud": issuer.audience,
+            "sub": f"user:{user}",
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": expires_at,
+            "jti": f"sync_{self._minted:024x}",
+            "oa_user_id": user,
+            "oa_org_id": "org:rehearsal",
+            "oa_sync_scopes": list(scopes),
+            "oa_claims_version": issuer.claims_version,
+        }
+        key = self._keys.get(issuer.secret)
+        if key is None:
+            key = self._keys[issuer.secret] = derive_key(self._run_secret, issuer.secret)
+        text = jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": issuer.kid})
+        return Token(text, float(expires_at - self._epoch))
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the server needs of a verified token."""
+
+    subject: str
+    scopes: tuple[str, ...]
+    issued_at: int
+    not_before: int
+    expires_at: int
+    issuer: str
+    audience: Any
+    claims_version: Any
+
+
+class Verifier:
+    """The check at the handshake; reasons and their order are the original's."""
+
+    def __init__(self, run_secret: bytes, epoch: int) -> None:
+        self._run_secret = run_secret
+        self._epoch = epoch
+        self._keyrings: dict[tuple[str, str, str, str], dict[str, bytes]] = {}
+        self._results: dict[tuple[str, str, str, str, str], Claims | str] = {}
+
+    def verify(self, now: float, token: str | None, settings: Settings) -> Claims:
+        """Return the claims of a token that is good at `now`.
+
+        Raises:
+            TokenRejected: its `reason` is one of `metrics.REJECT_REASONS`.
+        """
+        if not token:
+            raise TokenRejected("missing_token")
+        claims = self._check_signature(token, settings)
+        verifier = settings.verifier
+        wall_time = self._epoch + now + verifier.clock_ahead - verifier.clock_behind
+        _check_times(claims, wall_time)
+        expected = (verifier.issuer, verifier.audience, verifier.claims_version)
+        if (claims.issuer, claims.audience, claims.claims_version) != expected:
+            raise TokenRejected("claim_mismatch")
+        return claims
+
+    def _check_signature(self, token: str, settings: Settings) -> Claims:
+        """Return the claims of a token whose form and signature are good; remembers both outcomes."""
+        v = settings.verifier
+        names = (v.current_kid, v.current_secret, v.previous_kid, v.previous_secret)
+        key = (token, *names)
+        result = self._results.get(key)
+        if result is None:
+            try:
+                result = _read_claims(_check_form(token, self._keyring(names)))
+            except TokenRejected as rejected:
+                result = rejected.reason
+            if len(self._results) >= _CACHED_TOKENS:
+                self._results.clear()
+            self._results[key] = result
+        if isinstance(result, str):
+            raise TokenRejected(result)
+        return result
+
+    def _keyring(self, names: tuple[str, str, str, str]) -> Mapping[str, bytes]:
+        keyring = self._keyrings.get(names)
+        if keyring is None:
+            pairs = ((names[2], names[3]), (names[0], names[1]))
+            keyring = {kid: derive_key(self._run_secret, secret) for kid, secret in pairs if kid}
+            self._keyrings[names] = keyring
+        return keyring
+
+
+def _check_form(token: str, keyring: Mapping[str, bytes]) -> Any:
+    """Return the payload of a token after decode, algorithm, kid, keyring and signature, in this order."""
+    segments = token.split(".")
+    if len(segments) != 3 or not all(segments):
+        raise TokenRejected("invalid_token_format")
+    try:
+        raw_header, raw_payload, _ = (base64url_decode(segment) for segment in segments)
+    except (ValueError, binascii.Error):
+        raise TokenRejected("invalid_token_encoding") from None
+    header = _read_object(raw_header, "invalid_header")
+    payload = _read_object(raw_payload, "invalid_claims")
+    if header.get("alg") != ALGORITHM:
+        raise TokenRejected("unsupported_alg")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise TokenRejected("missing_kid")
+    if kid not in keyring:
+        raise TokenRejected("unknown_kid")
+    try:
+        _JWS.decode(token, keyring[kid], algorithms=[ALGORITHM])
+    except jwt.InvalidSignatureError:
+        raise TokenRejected("invalid_signature") from None
+    except jwt.InvalidTokenError:
+        raise TokenRejected("invalid_token") from None
+    return payload
+
+
+def _read_object(raw: bytes, reason: str) -> dict[str, Any]:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise TokenRejected(reason) from None
+    if not isinstance(value, dict):
+        raise TokenRejected(reason)
+    return value
+
+
+def _read_claims(payload: dict[str, Any]) -> Claims:
+    """Return the claims if their types are right: times whole numbers, names non-empty, scopes a list or CSV."""
+    issued_at, expires_at = payload.get("iat"), payload.get("exp")
+    not_before = payload.get("nbf", issued_at)
+    times_fit = all(type(value) is int for value in (issued_at, expires_at, not_before))
+    names = [payload.get(name) for name in ("sub", "jti", "oa_org_id")]
+    names_fit = all(isinstance(name, str) and name for name in names)
+    scopes = payload.get("oa_sync_scopes")
+    if isinstance(scopes, str):
+        scopes = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    scopes_fit = isinstance(scopes, list) and scopes and all(isinstance(scope, str) for scope in scopes)
+    if not (times_fit and names_fit and scopes_fit):
+        raise TokenRejected("invalid_claims")
+    return Claims(
+        subject=payload["sub"],
+        scopes=tuple(scopes or ()),
+        issued_at=payload["iat"],
+        not_before=not_before,
+        expires_at=payload["exp"],
+        issuer=payload.get("iss", ""),
+        audience=payload.get("aud"),
+        claims_version=payload.get("oa_claims_version"),
+    )
+
+
+def _check_times(claims: Claims, wall_time: float) -> None:
+    """Refuse a token that has expired, is not valid yet, or ends before it begins, in this order."""
+    if claims.expires_at <= wall_time:
+        raise TokenRejected("token_expired")
+    if max(claims.issued_at, claims.not_before) > wall_time + SKEW_SECONDS:
+        raise TokenRejected("token_not_yet_valid")
+    if claims.expires_at <= claims.issued_at:
+        raise TokenRejected("invalid_claims")

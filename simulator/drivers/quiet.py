@@ -1,0 +1,119 @@
+"""Laziness: what nobody could tell apart from the real thing is settled instead of simulated.
+
+A healthy, subscribed link is *quiet*. Its deliveries only move a watermark and a cursor to the topic's head, so they
+are set when somebody could look. Its heartbeats come at a fixed interval and are always answered, so they are counted
+in a queue per interval. A fault that could change either makes the link loud until it is healthy again. Lazy and
+eager runs give the same digest, for every fault: that is a law.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from simulator.core.session import State
+
+if TYPE_CHECKING:
+    from simulator.core.server import SyncServer
+    from simulator.drivers.link import Link
+
+
+class Quiet:
+    """Which links are loud, and the heartbeats and deliveries of those that are quiet."""
+
+    def __init__(self, server: SyncServer, *, eager: bool) -> None:
+        self._server = server
+        self._eager = eager
+        self._queues: dict[float, deque[tuple[float, Link, int]]] = {}
+        self.loud: dict[Link, None] = {}
+        """Links whose deliveries are simulated one by one, in the order in which they became loud."""
+
+    def try_deliveries(self, link: Link) -> None:
+        """Make a live link's deliveries lazy if it is healthy and caught up, else see that they are simulated."""
+        link.lazy_deliveries = self._may_deliver_lazily(link)
+        if link.lazy_deliveries:
+            self.loud.pop(link, None)
+        else:
+            self.loud.setdefault(link)
+
+    def try_beats(self, link: Link, now: float) -> bool:
+        """Make a live link's heartbeats lazy if they cannot fail; to be called at a heartbeat only.
+
+        Then its next one is due an interval from now, after all others in the queue once those due are counted.
+        """
+        link.lazy_beats = self._may_beat_lazily(link)
+        if link.lazy_beats:
+            self.count_beats(now, inclusive=False)
+            interval = link.client.profile.heartbeat_interval_seconds
+            queue = self._queues.setdefault(interval, deque())
+            queue.append((link.next_beat_at, link, link.epoch))
+        return link.lazy_beats
+
+    def settle(self, link: Link, now: float) -> None:
+        """Bring a link to where it would be had all been simulated; afterwards it is loud."""
+        if link.lazy_beats:
+            self.count_beats(now, inclusive=False)
+            link.lazy_beats = False
+            link.epoch += 1
+            self._settle_beats(link)
+        if link.lazy_deliveries:
+            link.lazy_deliveries = False
+            self._settle_deliveries(link)
+
+    def forget(self, link: Link) -> None:
+        """A link's client is gone."""
+        self.loud.pop(link, None)
+
+    def count_beats(self, until: float, *, inclusive: bool) -> None:
+        """Count the lazy heartbeats that were due by (or before) a time."""
+        count = 0
+        for interval, queue in self._queues.items():
+            while queue:
+                due, link, epoch = queue[0]
+                if due > until or (due == until and not inclusive):
+                    break
+                queue.popleft()
+                if link.epoch == epoch:
+                    link.beats += 1
+                    count += 1
+                    queue.append((link.live_at + (link.beats + 1) * interval, link, epoch))  # type: ignore[operator]
+        if count:
+            self._server.count_heartbeats(count)
+
+    def _may_deliver_lazily(self, link: Link) -> bool:
+        session = link.session
+        if self._eager or session is None or session.state is not State.JOINED or not link.is_clear:
+            return False
+        log = self._server.log
+        caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
+        return caught_up and not link.client.settings.delivery.paused
+
+    def _may_beat_lazily(self, link: Link) -> bool:
+        session, settings = link.session, link.client.settings
+        interval = link.client.profile.heartbeat_interval_seconds
+        return (
+            not self._eager
+            and session is not None
+            and session.state is State.JOINED
+            and link.is_clear
+            and settings.clients.heartbeats
+            and not link.client.awaits_reply
+            and interval <= settings.liveness.timeout
+            and interval < settings.liveness.transport_idle
+        )
+
+    @staticmethod
+    def _settle_beats(link: Link) -> None:
+        if link.beats and link.session is not None and link.live_at is not None:
+            last = link.live_at + link.beats * link.client.profile.heartbeat_interval_seconds
+            link.session.last_seen_at = max(link.session.last_seen_at, last)
+            link.last_frame_at = max(link.last_frame_at, last)
+
+    def _settle_deliveries(self, link: Link) -> None:
+        if link.session is None:
+            return
+        for topic in link.session.watermarks:
+            head = self._server.log[topic].head
+            link.session.watermarks[topic] = head
+            if head:
+                link.client.cursors[topic] = head

@@ -1,0 +1,380 @@
+"""The virtual driver: an hour of hundreds of clients in about a second, the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
+from simulator.core import client as clients
+from simulator.core.log import EventLog
+from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.metrics import Metrics
+from simulator.core.recording import Recording, Run
+from simulator.core.server import SyncServer
+from simulator.core.session import ROUNDING_SECONDS, State
+from simulator.core.tokens import Issuer, Verifier
+from simulator.drivers.agenda import Agenda, Rank
+from simulator.drivers.link import Carrier, Link
+from simulator.drivers.quiet import Quiet
+from simulator.drivers.reach import Reach
+from simulator.errors import MintFailed, TokenRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from simulator.conditions import Impulse, Settings
+    from simulator.core.messages import ServerMessage
+    from simulator.core.plan import Plan, Step
+    from simulator.drivers.link import Direction
+
+EPOCH = 0
+"""The Unix time of a virtual run's start: second t of the run is timestamp t in everything it writes."""
+
+_ACCEPTED = Accepted()
+_REFUSED = Refused()
+_CLOSED_BY_CLIENT = SocketClosed(1000)
+_LOST = SocketClosed(1006)
+
+
+def run_virtual(
+    plan: Plan,
+    *,
+    eager: bool = False,
+    on_note: Callable[[float, str, str], None] = lambda _at, _kind, _injection: None,
+    on_progress: Callable[[float], None] = lambda _now: None,
+) -> Run:
+    """Run a plan in virtual time and return its recording.
+
+    `eager` simulates every delivery and heartbeat. `on_note` hears of what the plan's steps note as they happen,
+    `on_progress` of the virtual time at every scrape.
+    """
+    return _VirtualRun(plan, eager=eager, on_note=on_note, on_progress=on_progress).run()
+
+
+class _VirtualRun:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        eager: bool,
+        on_note: Callable[[float, str, str], None],
+        on_progress: Callable[[float], None],
+    ) -> None:
+        self._plan = plan
+        self._eager = eager
+        self._on_note = on_note
+        self._on_progress = on_progress
+        run_secret = f"syncstorm/{plan.seed}".encode()
+        self._settings: Settings = plan.steps[0].conditions.settings()
+        self._metrics = Metrics(initialise=plan.initialise_series)
+        self._log = EventLog(plan.fleet.habits.topics)
+        self._issuer = Issuer(run_secret, EPOCH)
+        self._server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
+        self._agenda = Agenda()
+        self._carrier = Carrier(self._agenda, self._arrive)
+        self._quiet = Quiet(self._server, eager=eager)
+        self._reach = Reach(len(plan.fleet.profiles))
+        self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
+        self._clients = [
+            clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
+            for index, profile in enumerate(plan.fleet.profiles)
+        ]
+        self._links: list[Link | None] = [None] * len(self._clients)
+        self._orphans: dict[int, list[Link]] = {}
+
+    def run(self) -> Run:
+        agenda, until = self._agenda, self._plan.duration_seconds
+        for step in self._plan.steps:
+            agenda.at(step.at, Rank.CHANGE, self._change, step)
+        for index, client in enumerate(self._clients):
+            self._perform(index, client.start(self._plan.fleet.ramp_seconds))
+        self._schedule_publishing()
+        agenda.at(self._settings.retention.interval, Rank.EVENT, self._prune)
+        agenda.at(self._plan.scrape_offset_seconds, Rank.SCRAPE, self._scrape, 0)
+        while agenda.step(until):
+            self._carrier.deliver_pending()
+        control = self._reach.control(len(self._clients))
+        return Run(
+            recording=self._recording,
+            touched={injection: frozenset(found) for injection, found in self._reach.touched.items()},
+            control_clients=len(control),
+            control_harmed=len(control & self._reach.harmed),
+        )
+
+    # --- the world's own course
+
+    def _schedule_publishing(self) -> None:
+        fleet = self._plan.fleet
+        topics = fleet.habits.topics
+        if fleet.publish_rate > 0:
+            for place, topic in enumerate(topics, start=1):
+                phase = place / (len(topics) + 1)
+                self._agenda.at(phase / fleet.publish_rate, Rank.EVENT, self._publish, topic, phase, 0)
+
+    def _publish(self, topic: str, phase: float, number: int) -> None:
+        self._log[topic].append(self._agenda.now)
+        for link in tuple(self._quiet.loud):
+            session, settings = link.session, link.client.settings
+            if session is not None and link.server_open and not settings.delivery.paused:
+                self._send_down(link, session.deliver(topic, settings))
+        due = (number + 1 + phase) / self._plan.fleet.publish_rate
+        self._agenda.at(due, Rank.EVENT, self._publish, topic, phase, number + 1)
+
+    def _prune(self) -> None:
+        now = self._agenda.now
+        self._log.run_retention(now, self._settings)
+        interval = self._settings.retention.interval
+        self._agenda.at((math.floor(now / interval + 1e-9) + 1) * interval, Rank.EVENT, self._prune)
+
+    def _scrape(self, number: int) -> None:
+        now, plan = self._agenda.now, self._plan
+        self._quiet.count_beats(now, inclusive=True)
+        self._recording.add(now, self._metrics.snapshot())
+        self._on_progress(now)
+        due = plan.scrape_offset_seconds + (number + 1) * plan.scrape_interval_seconds
+        self._agenda.at(due, Rank.SCRAPE, self._scrape, number + 1)
+
+    # --- conditions and impulses
+
+    def _change(self, step: Step) -> None:
+        now = self._agenda.now
+        for kind, injection in step.notes:
+            self._on_note(now, kind, injection)
+        self._settings = step.conditions.settings()
+        for index, (settings, altered) in enumerate(step.conditions.settings_by_client(self._plan.population)):
+            self._reach.alter(index, altered)
+            if settings != self._clients[index].settings:
+                self._change_client(index, settings)
+        for injection, impulse in step.impulses:
+            self._strike(injection, impulse)
+
+    def _change_client(self, index: int, settings: Settings) -> None:
+        now, client, link = self._agenda.now, self._clients[index], self._links[index]
+        if link is not None:
+            self._quiet.settle(link, now)
+        effects = client.on_settings(now, settings)
+        if client.state is clients.State.HELD:
+            self._reach.meet(index, "held_off")
+        if link is not None:
+            self._carrier.release(link)
+        if not settings.network.black_hole:
+            for orphan in self._orphans.pop(index, ()):
+                self._carrier.release(orphan)
+        self._perform(index, effects)
+        if link is not None and link.client_open:
+            self._reach.meet(index, "path")
+            self._watch(link)
+            if link.live_at is not None:
+                self._reach.meet(index, "connected")
+                self._quiet.try_deliveries(link)
+                self._await_beat(link)
+
+    def _strike(self, injection: str, impulse: Impulse) -> None:
+        match impulse:
+            case DropConnections(share):
+                for index in self._plan.population.members(share):
+                    self._drop(index, injection)
+            case ResetCounters():
+                self._quiet.count_beats(self._agenda.now, inclusive=False)
+                self._metrics.reset()
+            case PurgeTopics():
+                self._log.purge()
+
+    def _drop(self, index: int, injection: str) -> None:
+        link = self._links[index]
+        if link is not None and link.server_open:
+            self._reach.touch(index, injection)
+            self._quiet.settle(link, self._agenda.now)
+            self._end_socket(link)
+
+    # --- what clients do
+
+    def _perform(self, index: int, effects: Iterable[clients.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case clients.Send(message):
+                    self._send_up(index, message)
+                case clients.Timer(name, at, serial):
+                    self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
+                case clients.Mint():
+                    self._mint(index)
+                case clients.Dial(token):
+                    self._dial(index, token.text, token.expires_at)
+                case clients.HangUp():
+                    self._hang_up(index)
+                case clients.WentLive():
+                    self._go_live(index)
+
+    def _on_timer(self, index: int, name: clients.TimerName, serial: int) -> None:
+        client = self._clients[index]
+        was_held = client.state is clients.State.HELD
+        self._perform(index, client.on_timer(self._agenda.now, name, serial))
+        if client.state is clients.State.HELD and not was_held:
+            self._reach.meet(index, "held_off")
+
+    def _mint(self, index: int) -> None:
+        now, client = self._agenda.now, self._clients[index]
+        self._reach.meet(index, "mint")
+        try:
+            token = self._issuer.mint(now, str(index), self._plan.fleet.habits.topics, client.settings)
+        except MintFailed:
+            self._metrics.add(("token_mint", "error"))
+            self._perform(index, client.on_mint_failed(now))
+            return
+        self._metrics.add(("token_mint", "ok"))
+        self._perform(index, client.on_token(now, token))
+
+    def _dial(self, index: int, token: str, expires_at: float) -> None:
+        now = self._agenda.now
+        if expires_at <= now:
+            self._reach.meet(index, "expired_token")
+        self._reach.meet(index, "path")
+        link = self._links[index] = Link(index, self._clients[index], now)
+        self._carrier.send(link, "up", Upgrade(token))
+
+    def _hang_up(self, index: int) -> None:
+        link = self._links[index]
+        if link is None:
+            return
+        self._links[index] = None
+        self._quiet.settle(link, self._agenda.now)
+        self._quiet.forget(link)
+        link.client_open = False
+        link.replace_timer("beat")
+        self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+        if link.held["up"]:
+            self._orphans.setdefault(index, []).append(link)
+
+    def _go_live(self, index: int) -> None:
+        link = self._links[index]
+        if link is None:
+            return
+        link.live_at = self._agenda.now
+        self._reach.meet(index, "connected")
+        self._quiet.try_deliveries(link)
+        if not self._quiet.try_beats(link, self._agenda.now):
+            self._watch(link)
+            self._await_beat(link)
+
+    def _await_beat(self, link: Link) -> None:
+        self._agenda.at(link.next_beat_at, Rank.EVENT, self._beat, link, link.replace_timer("beat"))
+
+    def _beat(self, link: Link, serial: int) -> None:
+        if link.serial["beat"] != serial:
+            return
+        self._perform(link.index, link.client.beat(self._agenda.now))
+        if not link.client_open:
+            return
+        link.beats += 1
+        self._carrier.deliver_pending()
+        if link.client_open and not self._quiet.try_beats(link, self._agenda.now):
+            self._await_beat(link)
+
+    # --- what the server does
+
+    def _watch(self, link: Link) -> None:
+        """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
+        if link.server_open:
+            self._await_tick(link)
+            self._await_idle(link)
+
+    def _await_tick(self, link: Link) -> None:
+        """Set the next tick; ticks that could not find the channel silent yet are passed over unless eager."""
+        session, liveness = link.session, link.client.settings.liveness
+        if session is None or session.state is not State.JOINED:
+            return
+        now, serial = self._agenda.now, link.replace_timer("tick")
+        earliest = now if self._eager else max(now, session.last_seen_at + liveness.timeout + ROUNDING_SECONDS)
+        number = max(1, math.floor((earliest - session.joined_at) / liveness.tick))
+        while session.joined_at + number * liveness.tick <= earliest:
+            number += 1
+        self._agenda.at(session.joined_at + number * liveness.tick, Rank.LOOK, self._tick, link, serial)
+
+    def _tick(self, link: Link, serial: int) -> None:
+        session = link.session
+        if link.serial["tick"] != serial or session is None or not link.server_open or link.lazy_beats:
+            return
+        pushes = session.tick(self._agenda.now, link.client.settings)
+        if pushes:
+            self._reach.harmed.add(link.index)
+            self._send_down(link, pushes)
+        else:
+            self._await_tick(link)
+
+    def _await_idle(self, link: Link) -> None:
+        due = link.last_frame_at + link.client.settings.liveness.transport_idle
+        self._agenda.at(due, Rank.LOOK, self._check_idle, link, link.replace_timer("idle"))
+
+    def _check_idle(self, link: Link, serial: int) -> None:
+        if link.serial["idle"] != serial or not link.server_open or link.lazy_beats:
+            return
+        if link.last_frame_at + link.client.settings.liveness.transport_idle > self._agenda.now:
+            self._await_idle(link)
+        else:
+            self._end_socket(link)
+
+    def _end_socket(self, link: Link) -> None:
+        link.server_open = False
+        if link.session is not None:
+            link.session.end("error")
+        self._carrier.send(link, "down", _LOST)
+
+    def _handshake(self, link: Link, token: str | None) -> None:
+        self._reach.meet(link.index, "handshake")
+        now, settings = self._agenda.now, link.client.settings
+        try:
+            link.session = self._server.handshake(now, token, settings)
+        except TokenRejected:
+            self._reach.harmed.add(link.index)
+            self._carrier.send(link, "down", _REFUSED)
+            return
+        link.server_open = True
+        self._carrier.send(link, "down", _ACCEPTED)
+        if self._eager or not link.is_clear:
+            self._await_idle(link)
+
+    # --- messages
+
+    def _send_up(self, index: int, message: Any) -> None:
+        link = self._links[index]
+        if link is not None:
+            self._carrier.send(link, "up", message)
+
+    def _send_down(self, link: Link, messages: Iterable[ServerMessage]) -> None:
+        for message in messages:
+            self._carrier.send(link, "down", message)
+
+    def _arrive(self, link: Link, direction: Direction, message: Any) -> None:
+        if direction == "up":
+            self._arrive_at_server(link, message)
+        elif link.client_open:
+            self._perform(link.index, link.client.receive(self._agenda.now, message))
+            if link.live_at is not None and link.client_open and not link.lazy_deliveries:
+                self._quiet.try_deliveries(link)
+
+    def _arrive_at_server(self, link: Link, message: Any) -> None:
+        now = self._agenda.now
+        link.last_frame_at = now
+        if type(message) is Upgrade:
+            self._handshake(link, message.token)
+        elif type(message) is SocketClosed:
+            if link.server_open and link.session is not None:
+                link.session.end("normal")
+            link.server_open = False
+        elif not link.server_open or link.session is None:
+            self._carrier.send(link, "down", _LOST)
+        else:
+            replies = link.session.receive(now, message, link.client.settings)
+            self._send_down(link, replies)
+            if type(message) is Subscribe:
+                self._meet_at_subscribe(link.index, replies)
+            elif type(message) is Join and (self._eager or not link.is_clear):
+                self._await_tick(link)
+
+    def _meet_at_subscribe(self, index: int, replies: list[ServerMessage]) -> None:
+        self._reach.meet(index, "resume")
+        self._reach.meet(index, "replay")
+        if type(replies[0]) is ErrorPush:
+            self._reach.meet(index, "stale")
