@@ -19,6 +19,8 @@ def parse_duration(text: str | float) -> float:
         raise ValueError(f"'{text}' is not a duration; write it like 15s, 5m or 1h30m")
     if isinstance(text, int | float):
         seconds = float(text)
+    elif text.strip().startswith("-"):
+        raise ValueError(f"'{text}' is negative; a duration is zero or more")
     elif _WHOLE.fullmatch(text.strip()):
         seconds = sum(float(count) * _UNIT_SECONDS[unit] for count, unit in _PART.findall(text))
     else:
@@ -27,7 +29,7 @@ def parse_duration(text: str | float) -> float:
         except ValueError:
             raise ValueError(f"'{text}' is not a duration; write it like 15s, 5m or 1h30m") from None
     if not 0 <= seconds < float("inf"):
-        raise ValueError(f"'{text}' is not a duration: it must be zero or more")
+        raise ValueError(f"'{text}' is negative or endless; a duration is zero or more")
     return round(seconds, 6)
 
 

@@ -84,9 +84,17 @@ class MintFailed(SyncstormError):
         self.reason = reason
 
 
+_LISTED_NAMES = 12
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], place: Place | None = None) -> InputError:
     """Build the error for a name that does not exist, with the nearest known name as its hint."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(names) or 'none'}"
+    if near:
+        hint = f"did you mean '{near[0]}'?"
+    elif len(names) <= _LISTED_NAMES:
+        hint = f"known: {', '.join(names) or 'none'}"
+    else:
+        hint = f"known: {', '.join(names[:_LISTED_NAMES])} and {len(names) - _LISTED_NAMES} more"
     return InputError(f"unknown {kind} '{name}'", place, hint)

@@ -1,0 +1,125 @@
+"""Contracts: under which metric names and labels the simulator's instruments are exposed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from simulator.alerting.exposition import Exposition, Family, Labels, Series
+from simulator.core.metrics import INSTRUMENTS
+from simulator.documents import Document, load_documents
+from simulator.errors import InputError, Place, unknown_name
+from simulator.shipped import find_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.core.metrics import Instrument, Key
+    from simulator.core.recording import Recording
+
+MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
+class Metric(BaseModel):
+    """The name of one instrument, and the name of each of its labels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: MetricName
+    labels: dict[str, LabelName] = {}
+
+
+class Contract(BaseModel):
+    """The mapping from instruments to somebody's metrics; an instrument that it leaves out is not exposed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contract: str
+    summary: str = ""
+    targets: dict[str, dict[LabelName, str]] = {}
+    metrics: dict[str, Metric]
+
+    def metric_names(self, instrument: str) -> tuple[str, ...]:
+        """Return the sample names under which an instrument is exposed; none if it is left out."""
+        metric = self.metrics.get(instrument)
+        if metric is None:
+            return ()
+        if INSTRUMENTS[instrument].kind == "summary":
+            return (f"{metric.name}_count", f"{metric.name}_sum")
+        return (metric.name,)
+
+    def expose(self, recording: Recording) -> Exposition:
+        """Return what the scrapes of a recording showed under this contract."""
+        columns: dict[str, list[tuple[Key, list[int | None]]]] = {}
+        for key in recording.keys():
+            columns.setdefault(key[0], []).append((key, [values.get(key) for values in recording.scrapes]))
+        families = [self._up(len(recording.times))]
+        for name, metric in self.metrics.items():
+            instrument = INSTRUMENTS[name]
+            series = tuple(
+                Series(_sample_name(metric, instrument, key), self._labels(metric, instrument, key), values)
+                for key, values in columns.get(name, ())
+            )
+            if series:
+                families.append(Family(metric.name, instrument.kind, instrument.help, series))
+        return Exposition(
+            recording.scrape_interval_seconds,
+            recording.scrape_offset_seconds,
+            tuple(recording.times),
+            tuple(families),
+        )
+
+    def _up(self, scrapes: int) -> Family:
+        targets = [tuple(sorted(labels.items())) for labels in self.targets.values()]
+        series = tuple(Series("up", labels, [1] * scrapes) for labels in targets)
+        return Family("up", "gauge", "Whether the target answered the scrape.", series)
+
+    def _labels(self, metric: Metric, instrument: Instrument, key: Key) -> Labels:
+        own = {metric.labels[label]: value for label, value in zip(instrument.labels, key[1:], strict=False)}
+        return tuple(sorted({**self.targets.get(instrument.process, {}), **own}.items()))
+
+
+def _sample_name(metric: Metric, instrument: Instrument, key: Key) -> str:
+    return f"{metric.name}_{key[-1]}" if instrument.kind == "summary" else metric.name
+
+
+def load_contract(name: str, place: Place | None = None, folder: Path | None = None) -> Contract:
+    """Return the contract that a shipped name or a path means.
+
+    Raises:
+        InputError: it does not exist, does not parse, or names what does not exist.
+    """
+    file = find_file("contract", name, place, folder)
+    documents = load_documents(file)
+    if len(documents) != 1:
+        raise InputError("a contract is one YAML mapping", Place(file))
+    document = documents[0]
+    try:
+        contract = Contract.model_validate(document.data)
+    except ValidationError as invalid:
+        error = invalid.errors()[0]
+        path = tuple(error["loc"])
+        if error["type"] == "extra_forbidden":
+            raise unknown_name("key", str(path[-1]), Contract.model_fields, document.place(path)) from None
+        raise InputError(error["msg"], document.place(path)) from None
+    _check_instruments(contract, document)
+    return contract
+
+
+def _check_instruments(contract: Contract, document: Document) -> None:
+    for name, metric in contract.metrics.items():
+        if name not in INSTRUMENTS:
+            raise unknown_name("instrument", name, INSTRUMENTS, document.place(("metrics", name)))
+        known, path = INSTRUMENTS[name].labels, ("metrics", name, "labels")
+        for label in metric.labels:
+            if label not in known:
+                raise unknown_name(f"label of {name}", label, known, document.place((*path, label)))
+        missing = [label for label in known if label not in metric.labels]
+        if missing:
+            raise InputError(f"leaves out the label '{missing[0]}' of {name}", document.place(path))
+    for target in contract.targets:
+        processes = {instrument.process for instrument in INSTRUMENTS.values()}
+        if target not in processes:
+            raise unknown_name("target", target, processes, document.place(("targets", target)))

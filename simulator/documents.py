@@ -1,0 +1,103 @@
+"""YAML files as plain data that can still say on which line a key stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+from simulator.errors import InputError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ruamel.yaml.nodes import Node
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands in a document: mapping keys and list indexes, from the outside in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document of a file: its data, and the nodes it was read from."""
+
+    file: Path | str
+    data: Any
+    node: Node | None
+
+    def line_of(self, path: Sequence[str | int]) -> int | None:
+        """Return the line, from 1, of the key or item at a path, or of the nearest one around it that exists."""
+        node, line = self.node, None
+        if node is not None:
+            line = node.start_mark.line + 1
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                break
+            key, node = found
+            line = key.start_mark.line + 1
+        return line
+
+    def place(self, path: Sequence[str | int]) -> Place:
+        """Return the place of a key path in this document."""
+        return Place(self.file, self.line_of(path), format_key(path) or None)
+
+
+def load_documents(file: Path) -> list[Document]:
+    """Return every document of a YAML file.
+
+    Raises:
+        InputError: the file cannot be read, or is not YAML.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such file", Place(file)) from None
+    except IsADirectoryError:
+        raise InputError("this is a folder, not a file", Place(file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", Place(file)) from None
+    return parse_documents(text, file)
+
+
+def parse_documents(text: str, file: Path | str) -> list[Document]:
+    """Return every document of a YAML text that came from `file`.
+
+    Raises:
+        InputError: the text is not YAML.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        values = list(yaml.load_all(text))
+        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = None if mark is None else mark.line + 1
+        problem = (error.problem or "is not YAML").split("\n", 1)[0]
+        raise InputError(f"is not valid YAML: {problem}", Place(file, line)) from None
+    except (YAMLError, ValueError) as error:
+        raise InputError(f"is not valid YAML: {str(error).splitlines()[0]}", Place(file)) from None
+    return [Document(file, value, node) for value, node in zip(values, nodes, strict=True)]
+
+
+def format_key(path: Sequence[str | int]) -> str:
+    """Return a key path as a person writes it: `timeline[0].level`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _child(node: Node | None, step: str | int) -> tuple[Node, Node] | None:
+    """Return the key node and value node of one step; an item of a list is its own key."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if key.value == str(step):
+                return key, value
+    if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    return None

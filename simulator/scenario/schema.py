@@ -1,0 +1,202 @@
+"""What a scenario file says, as validated values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from simulator.core.profiles import PROFILES
+from simulator.durations import format_duration, parse_duration
+from simulator.errors import unknown_name
+
+DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w|y))+$"},
+        {"type": "number", "minimum": 0},
+    ],
+    "description": "a duration such as 250ms, 15s or 1h30m; a bare number is seconds",
+}
+
+TOPICS = (
+    "runtime.run_summaries",
+    "runtime.codex_worker_summaries",
+    "runtime.codex_worker_events",
+    "runtime.notifications",
+)
+
+
+def _parse_rate(raw: Any) -> Any:
+    """Return events per second for a number or a text such as `2/s` or `30/m`."""
+    if isinstance(raw, str) and "/" in raw:
+        count, _, unit = raw.partition("/")
+        try:
+            return float(count) / parse_duration(f"1{unit.strip()}")
+        except ValueError:
+            raise ValueError(f"'{raw}' is not a rate; write it like 2/s or 30/m") from None
+    return raw
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(DURATION_SCHEMA)]
+Period = Annotated[Duration, Field(gt=0)]
+Rate = Annotated[
+    float,
+    BeforeValidator(_parse_rate),
+    Field(ge=0, le=1000),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
+]
+Level = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fleet(_Model):
+    """The clients and their load."""
+
+    clients: int = Field(500, ge=1, le=100_000, description="how many clients there are")
+    session_lifetime: Period = Field(600.0, description="mean time a client is open (exponential)")
+    offline: Duration = Field(60.0, description="mean time between two sessions of a client (exponential)")
+    profiles: dict[str, float] = Field({"reference": 1.0}, description="the share of each client profile")
+    topics: tuple[str, ...] = Field(TOPICS, min_length=1, description="the topics that clients subscribe to")
+    publish_rate: Rate = Field(0.25, description="events on each topic, as 2/s or 30/m")
+    ramp: Duration = Field(10.0, description="time within which the first clients connect")
+
+    @field_validator("profiles")
+    @classmethod
+    def _shares_add_up(cls, profiles: dict[str, float]) -> dict[str, float]:
+        for name, share in profiles.items():
+            if name not in PROFILES:
+                raise ValueError(str(unknown_name("profile", name, PROFILES)))
+            if not 0 <= share <= 1:
+                raise ValueError(f"the share of {name} is {share}; it must be between 0 and 1")
+        if abs(sum(profiles.values()) - 1) > 1e-6:
+            raise ValueError(f"the shares add up to {sum(profiles.values()):g}; they must add up to 1")
+        return profiles
+
+
+class Monitoring(_Model):
+    """How the system is watched."""
+
+    scrape_interval: Period = Field(15.0, description="time between two scrapes")
+    evaluation_interval: Period = Field(15.0, description="time between two evaluations of a rule group")
+    rules: tuple[str, ...] = Field(
+        ("openagents-runtime",), min_length=1, description="shipped rule files by name, or paths of others"
+    )
+    contract: str = Field("openagents-runtime", description="the metric names that the rules expect")
+    initialise_series: bool = Field(
+        default=True, description="whether counters exist before their first increment"
+    )
+
+    @field_validator("scrape_interval", "evaluation_interval")
+    @classmethod
+    def _is_whole(cls, seconds: float) -> float:
+        if seconds < 0.1 or abs(seconds * 1000 - round(seconds * 1000)) > 1e-6:
+            raise ValueError(f"{format_duration(seconds)} is too fine; at least 100ms, in whole milliseconds")
+        return seconds
+
+
+class Pulse(_Model):
+    """On for a while, off for a while."""
+
+    every: Period = Field(description="time from the start of one pulse to the next")
+    on: Period = Field(description="length of one pulse")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Pulse:
+        if self.on > self.every:
+            raise ValueError("a pulse cannot be longer than its period: 'on' is above 'every'")
+        return self
+
+
+class Envelope(_Model):
+    """How an injection's level moves over its time; without one it is a step."""
+
+    ramp: Period | None = Field(None, description="time to rise from 0 to the level")
+    pulse: Pulse | None = Field(None, description="a train of pulses")
+    sine: Period | None = Field(None, description="period of a wave from 0 to the level and back")
+
+    @model_validator(mode="after")
+    def _has_one_shape(self) -> Envelope:
+        if sum(shape is not None for shape in (self.ramp, self.pulse, self.sine)) != 1:
+            raise ValueError("an envelope has one shape: ramp, pulse or sine")
+        return self
+
+
+class Entry(BaseModel):
+    """One injection on the timeline: a named fault with its parameters beside it, or knobs set directly."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    at: Duration = Field(description="when it begins")
+    inject: str | None = Field(None, description="a fault's name; its parameters stand beside this key")
+    set: dict[str, Any] | None = Field(None, description="knobs and their values, without a named fault")
+    level: Level = Field(1.0, description="how strong it is, 0 to 1: of most faults, the share of the clients")
+    share: Level = Field(1.0, description="the share of the clients that it is confined to")
+    cohort: str = Field("", description="name of another draw of clients, apart from the common one")
+    for_: Period | None = Field(None, alias="for", description="how long it lasts; until the end if left out")
+    envelope: Envelope | None = Field(None, description="how its level moves")
+    name: str | None = Field(None, description="its name in the report")
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Entry:
+        if (self.inject is None) == (self.set is None):
+            raise ValueError("an entry needs either 'inject' (a fault) or 'set' (knobs)")
+        return self
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The keys beside the known ones: the fault's parameters."""
+        return dict(self.model_extra or {})
+
+
+class Fires(_Model):
+    """An alert that must fire, by when after its injection began, and by when it resolves after that one's end."""
+
+    alert: str
+    within: Duration | None = Field(None, description="from the injection's start to firing")
+    resolves_within: Duration | None = Field(None, description="from the injection's end to resolved")
+
+
+class Silent(_Model):
+    """An alert that must not fire."""
+
+    alert: str
+
+
+class ExpectFires(_Model):
+    """The expectation that an alert fires."""
+
+    fires: Fires
+
+
+class ExpectSilent(_Model):
+    """The expectation that an alert stays silent."""
+
+    silent: Silent
+
+
+Expectation = ExpectFires | ExpectSilent | Literal["no_other_alerts"]
+
+
+class Scenario(_Model):
+    """Fleet, load, monitoring, a timeline of injections, and what is expected of the alerts."""
+
+    scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
+    summary: str = Field("", description="one sentence: what happens")
+    seed: int = Field(1, ge=0, description="the same seed gives the same run")
+    duration: Period = Field(description="how long it runs")
+    conditions: dict[str, Any] = Field({}, description="knobs that are not at their default, all the time")
+    fleet: Fleet = Field(default_factory=Fleet)
+    monitoring: Monitoring = Field(default_factory=Monitoring)
+    timeline: tuple[Entry, ...] = ()
+    expect: tuple[Expectation, ...] = ()

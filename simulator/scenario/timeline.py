@@ -1,0 +1,221 @@
+"""From a scenario to a plan: injections, the conditions they make over time, and the fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simulator.conditions import (
+    Conditions,
+    Fault,
+    Settings,
+    Share,
+    parse_knob,
+    parse_parameters,
+)
+from simulator.conditions import KNOBS
+from simulator.core.client import Habits
+from simulator.core.plan import Fleet, Plan, Step
+from simulator.core.profiles import PROFILES
+from simulator.durations import format_duration
+from simulator.errors import InputError, Place, unknown_name
+from simulator.scenario.envelope import change_times, fraction_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.core.profiles import Profile
+    from simulator.scenario.loading import LoadedScenario
+    from simulator.scenario.schema import Entry, Envelope, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class SetKnobs(Fault):
+    """Knobs set directly, without a named fault."""
+
+    values: tuple[tuple[str, Any], ...] = ()
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Give each knob its value for the share."""
+        for knob, value in self.values:
+            conditions = conditions.vary(knob, value, share)
+        return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault on the timeline, from `at` until `until`; both are the same for a fault that only happens once."""
+
+    id: str
+    fault_name: str
+    fault: Fault
+    at: float
+    until: float
+    level: float
+    share: float
+    cohort: str
+    envelope: Envelope | None
+
+    def share_at(self, time: float) -> Share:
+        """Return the share of the clients that it has at a time."""
+        fraction = fraction_at(self.envelope, time - self.at)
+        return Share(self.level * self.share * fraction, self.cohort)
+
+
+def list_injections(loaded: LoadedScenario, faults: Mapping[str, type[Fault]]) -> tuple[Injection, ...]:
+    """Return a scenario's injections in the order of their start.
+
+    Raises:
+        InputError: a fault, parameter or knob does not exist or does not fit, or an injection is past the end.
+    """
+    taken: dict[str, int] = {}
+    injections = []
+    for index, entry in enumerate(loaded.scenario.timeline):
+        name, fault = _fault_of(entry, loaded, index, faults)
+        at, until = _span(entry, fault, loaded, index)
+        label = entry.name or f"{name}@{format_duration(at)}"
+        taken[label] = taken.get(label, 0) + 1
+        label = label if taken[label] == 1 else f"{label}#{taken[label]}"
+        injections.append(
+            Injection(
+                label, name, fault, at, until, entry.level, entry.share, entry.cohort, entry.envelope
+            )
+        )
+    return tuple(sorted(injections, key=lambda injection: injection.at))
+
+
+def _fault_of(
+    entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[str, type[Fault]]
+) -> tuple[str, Fault]:
+    path = ("timeline", index)
+    if entry.set is not None:
+        if entry.parameters:
+            raise unknown_name("key", next(iter(entry.parameters)), _ENTRY_KEYS, loaded.place(path))
+        return _set_knobs(entry, loaded, path)
+    assert entry.inject is not None
+    if entry.inject not in faults:
+        raise unknown_name("fault", entry.inject, faults, loaded.place((*path, "inject")))
+    kind = faults[entry.inject]
+    first = next(iter(entry.parameters), None)
+    place = loaded.place(path if first is None else (*path, first))
+    parent = Place(place.file, place.line, loaded.place(path).key)
+    return entry.inject, parse_parameters(kind, entry.inject, entry.parameters, parent)
+
+
+_ENTRY_KEYS = ("at", "inject", "set", "level", "share", "cohort", "for", "envelope", "name")
+
+
+def _set_knobs(entry: Entry, loaded: LoadedScenario, path: tuple[str | int, ...]) -> tuple[str, Fault]:
+    values = []
+    for knob, raw in (entry.set or {}).items():
+        place = loaded.place((*path, "set", knob))
+        try:
+            value = parse_knob(knob, raw, place)
+        except ValueError as error:
+            raise InputError(str(error), place) from None
+        if KNOBS[knob].shared and (entry.share < 1 or entry.level < 1 or entry.envelope is not None):
+            problem = f"{knob} is one setting for the whole system; it takes no share, level or envelope"
+            raise InputError(problem, place)
+        values.append((knob, value))
+    if not values:
+        raise InputError("names no knob", loaded.place((*path, "set")))
+    return "set " + " ".join(f"{k}={KNOBS[k].setting.show(v)}" for k, v in values), SetKnobs(tuple(values))
+
+
+def _span(entry: Entry, fault: Fault, loaded: LoadedScenario, index: int) -> tuple[float, float]:
+    end, path = loaded.scenario.duration, ("timeline", index)
+    if entry.at >= end:
+        problem = f"begins at {format_duration(entry.at)}, but the scenario ends at {format_duration(end)}"
+        raise InputError(problem, loaded.place((*path, "at")))
+    if fault.is_momentary():
+        for key, value in (("for", entry.for_), ("envelope", entry.envelope)):
+            if value is not None:
+                raise InputError(f"{entry.inject} happens once; it takes no '{key}'", loaded.place((*path, key)))
+        return entry.at, entry.at
+    until = end if entry.for_ is None else round(entry.at + entry.for_, 6)
+    if until > end:
+        problem = f"lasts until {format_duration(until)}, but the scenario ends at {format_duration(end)}"
+        raise InputError(problem, loaded.place((*path, "for")), "leave out 'for' to keep it until the end")
+    return entry.at, until
+
+
+def make_plan(loaded: LoadedScenario, injections: Sequence[Injection]) -> Plan:
+    """Return what a driver is to run for a scenario and its injections."""
+    scenario = loaded.scenario
+    interval = scenario.monitoring.scrape_interval
+    return Plan(
+        seed=scenario.seed,
+        duration_seconds=scenario.duration,
+        fleet=_fleet(scenario),
+        scrape_interval_seconds=interval,
+        scrape_offset_seconds=scrape_offset(interval),
+        initialise_series=scenario.monitoring.initialise_series,
+        steps=_steps(_baseline(loaded), injections),
+    )
+
+
+def scrape_offset(interval_seconds: float) -> float:
+    """Return how long after each evaluation the scrape stands, as in production never at the same instant.
+
+    It divides the interval, so that a test file with one fixed sample interval can hold the scrapes.
+    """
+    milliseconds = round(interval_seconds * 1000)
+    divisor = next((d for d in (3, 2, 5) if milliseconds % d == 0), 1)
+    return milliseconds / divisor / 1000 if divisor > 1 else 0.0
+
+
+def _fleet(scenario: Scenario) -> Fleet:
+    fleet = scenario.fleet
+    return Fleet(
+        profiles=_assign_profiles(fleet.profiles, fleet.clients),
+        habits=Habits(fleet.session_lifetime, fleet.offline, fleet.topics),
+        publish_rate=fleet.publish_rate,
+        ramp_seconds=fleet.ramp,
+    )
+
+
+def _assign_profiles(shares: Mapping[str, float], clients: int) -> tuple[Profile, ...]:
+    """Return each client's profile: exact counts, largest remainder first, in the order of the file."""
+    exact = {name: share * clients for name, share in shares.items()}
+    counts = {name: int(count + 1e-9) for name, count in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_remainder[: clients - sum(counts.values())]:
+        counts[name] += 1
+    return tuple(PROFILES[name] for name, count in counts.items() for _ in range(count))
+
+
+def _baseline(loaded: LoadedScenario) -> Settings:
+    settings = Settings()
+    for knob, raw in loaded.scenario.conditions.items():
+        place = loaded.place(("conditions", knob))
+        try:
+            settings = settings.with_value(knob, parse_knob(knob, raw, place))
+        except ValueError as error:
+            raise InputError(str(error), place) from None
+    return settings
+
+
+def _steps(baseline: Settings, injections: Sequence[Injection]) -> tuple[Step, ...]:
+    times = {0.0}
+    for injection in injections:
+        length = injection.until - injection.at
+        times.update(round(injection.at + t, 6) for t in change_times(injection.envelope, length))
+        times.update((injection.at, injection.until))
+    return tuple(_step(baseline, injections, time) for time in sorted(times))
+
+
+def _step(baseline: Settings, injections: Sequence[Injection], time: float) -> Step:
+    active = [(i.id, i.fault, i.share_at(time)) for i in injections if i.at <= time < i.until]
+    begun = [i for i in injections if i.at == time]
+    notes = [("injection_started", i.id) for i in begun]
+    notes += [("injection_ended", i.id) for i in injections if i.until == time and i.at < time]
+    return Step(
+        at=time,
+        conditions=Conditions.fold(baseline, active),
+        impulses=tuple((i.id, impulse) for i in begun for impulse in i.fault.impulses(_full_share(i))),
+        notes=tuple(notes),
+    )
+
+
+def _full_share(injection: Injection) -> Share:
+    return Share(injection.level * injection.share, injection.cohort)
