@@ -78,10 +78,7 @@ def fetch_tools(report: Callable[[str], None]) -> list[Tool]:
         except OSError as error:
             hint = "SYNCSTORM_TOOLS names another folder"
             raise EngineError(f"cannot write to {folder}: {error.strerror or error} ({hint})") from error
-    tools = [find_tool(name) for name in TOOLS]
-    for tool in tools:
-        report(f"{tool.name} {tool.version}: {tool.path}")
-    return tools
+    return [find_tool(name) for name in TOOLS]
 
 
 def _on_path(name: str) -> Path | None:

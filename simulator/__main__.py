@@ -1,0 +1,5 @@
+"""`python -m simulator` is `syncstorm`."""
+
+from simulator.cli import main
+
+main()

@@ -1,0 +1,229 @@
+"""Evaluate a rule set against a private Prometheus: each rule's timeline."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import promql_parser as promql
+
+from simulator.alerting import manager
+from simulator.alerting.coverage import missing_selectors, selector_text, selectors
+from simulator.alerting.dependence import ALERTS, Dependence, alert_names_of, name_of
+from simulator.alerting.prometheus import QueryRefused
+from simulator.alerting.states import episodes
+from simulator.alerting.timeline import RuleTimeline
+from simulator.errors import EngineError, InputError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from simulator.alerting.certify import Clock
+    from simulator.alerting.exposition import Exposition, Labels
+    from simulator.alerting.manager import Managed
+    from simulator.alerting.prometheus import PrivatePrometheus
+    from simulator.alerting.ruleset import AlertRule, RuleSet
+    from simulator.alerting.states import Episode
+    from simulator.alerting.timeline import State
+
+_NOT_INSPECTED = "its expression could not be inspected, so nobody knows whether it saw any data"
+_MANAGED = "evaluated by promtool's rule manager, for it reads what other rules write or has templated labels"
+
+
+class Evaluation:
+    """One run's rules on one Prometheus that holds the run's samples."""
+
+    def __init__(
+        self,
+        prometheus: PrivatePrometheus,
+        ruleset: RuleSet,
+        exposition: Exposition,
+        clock: Clock,
+        promtool: Path,
+    ) -> None:
+        self._prometheus = prometheus
+        self._ruleset = ruleset
+        self._exposition = exposition
+        self._clock = clock
+        self._promtool = promtool
+        self._found: dict[str, frozenset[str]] = {}
+
+    def timelines(self) -> tuple[RuleTimeline, ...]:
+        """Return what became of every alerting rule, in the order of the files."""
+        found: dict[AlertRule, RuleTimeline] = {}
+        for interval, part in self._ruleset.by_interval(self._clock.evaluation_interval_seconds).items():
+            dependence = Dependence(self._ruleset, part)
+            managed = self._managed(dependence, interval)
+            for rule in part.alerts():
+                found[rule] = self._timeline(rule, dependence, managed, interval)
+        return tuple(found[rule] for rule in self._ruleset.alerts())
+
+    def names(self) -> frozenset[str]:
+        """Return the name of every metric of the run that some rule reads."""
+        names: set[str] = set()
+        for rule in self._ruleset.rules():
+            parsed = _parse(rule.expr)
+            if parsed is None:
+                return frozenset(series.name for series in self._exposition.series())
+            for selector in selectors(parsed):
+                names |= self._matched(selector)
+        return frozenset(names)
+
+    def _timeline(
+        self, rule: AlertRule, dependence: Dependence, managed: Managed, interval: float
+    ) -> RuleTimeline:
+        out_of_reach = dependence.out_of_reach(rule)
+        if out_of_reach is not None:
+            return RuleTimeline(rule, "no_data", reason=out_of_reach)
+        by_manager = rule in managed.episodes
+        found = managed.episodes[rule] if by_manager else self._queried(rule, interval)
+        missing = _Coverage(self, dependence, managed.seen).missing(rule.expr)
+        reason = _NOT_INSPECTED if missing is None else (_MANAGED if by_manager else None)
+        return RuleTimeline(
+            rule,
+            _state(found, missing),
+            found,
+            missing or (),
+            reason,
+            "promtool" if by_manager else "query",
+        )
+
+    def _queried(self, rule: AlertRule, interval: float) -> tuple[Episode, ...]:
+        last = self._clock.last(interval)
+        active: dict[Labels, set[int]] = {}
+        try:
+            answer = self._prometheus.query_range(rule.expr, 0, last * interval, interval)
+        except QueryRefused as error:
+            if error.kind == "bad_data":
+                raise InputError(str(error), Place(rule.file, rule.line, rule.alert)) from error
+            raise EngineError(f"{_where(rule)} cannot be evaluated: {error}") from error
+        for labels, samples in answer:
+            evaluations = {round(time * 1000) // round(interval * 1000) for time, _ in samples}
+            known = active.setdefault(_alert_labels(rule, labels), set())
+            if known & evaluations:
+                raise EngineError(
+                    f"{_where(rule)} cannot be evaluated: several results have the same labels once the rule's "
+                    "own are on them"
+                )
+            known |= evaluations
+        self._refuse_too_many(rule, active.values())
+        return episodes(rule, active, interval, last)
+
+    def _refuse_too_many(self, rule: AlertRule, active: Iterable[Collection[int]]) -> None:
+        limit = next(group.limit for group in self._ruleset.groups if rule in group.rules)
+        most = max(Counter(k for evaluations in active for k in evaluations).values(), default=0)
+        if limit and most > limit:
+            raise EngineError(f"{_where(rule)} has {most} alerts at once, and its group's limit is {limit}")
+
+    def _managed(self, dependence: Dependence, interval: float) -> Managed:
+        rules = [
+            rule
+            for rule in dependence.part.alerts()
+            if dependence.needs_manager(rule) and dependence.out_of_reach(rule) is None
+        ]
+        if not rules:
+            return manager.Managed({}, frozenset())
+        with tempfile.TemporaryDirectory(prefix="syncstorm-") as folder:
+            return manager.evaluate(
+                rules,
+                dependence.part,
+                self._exposition,
+                names=self.names(),
+                probes=_recorded_selectors(dependence),
+                interval_seconds=interval,
+                last=self._clock.last(interval),
+                folder=Path(folder),
+                promtool=self._promtool,
+            )
+
+    def _matched(self, selector: promql.VectorSelector) -> frozenset[str]:
+        """Return the names of the series that a selector matches at any time of the run."""
+        text = selector_text(selector)
+        if text not in self._found:
+            self._found[text] = frozenset(labels["__name__"] for labels in self._prometheus.series(text))
+        return self._found[text]
+
+    def has_series(self, selector: promql.VectorSelector) -> bool:
+        """Whether a selector matches any series of the run."""
+        return bool(self._matched(selector))
+
+
+class _Coverage:
+    """What rules of one interval do not see, through recording rules where they read those."""
+
+    def __init__(self, evaluation: Evaluation, dependence: Dependence, seen: frozenset[str]) -> None:
+        self._evaluation = evaluation
+        self._dependence = dependence
+        self._seen = seen
+
+    def missing(self, expr: str, above: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
+        """Return the selectors that found nothing; None where the expression cannot be inspected."""
+        parsed = _parse(expr)
+        if parsed is None:
+            return None
+        lacking: dict[str, None] = {}
+
+        def has_series(selector: promql.VectorSelector) -> bool:
+            return not self._behind(selector, above)
+
+        for selector in missing_selectors(parsed, has_series):
+            lacking |= dict.fromkeys(self._behind(selector, above))
+        return tuple(lacking)
+
+    def _behind(self, selector: promql.VectorSelector, above: frozenset[str]) -> tuple[str, ...]:
+        """Return what is missing behind a selector: itself, or what the rules that record it do not see."""
+        name, text = name_of(selector), selector_text(selector)
+        if name in ALERTS:
+            asked = alert_names_of(selector)
+            known = set(self._dependence.ruleset.alert_names())
+            return () if not asked or asked & known else (text,)
+        if self._evaluation.has_series(selector):
+            return ()
+        if name is None or name not in self._dependence.recorded or name in above:
+            return (text,)
+        behind = [
+            (text,) if found is None else found
+            for rule in self._dependence.recorded[name]
+            for found in [self.missing(rule.expr, above | {name})]
+        ]
+        if all(behind):
+            return tuple(dict.fromkeys(lacking for found in behind for lacking in found))
+        return () if text in self._seen else (text,)
+
+
+def _recorded_selectors(dependence: Dependence) -> list[str]:
+    parsed = [_parse(rule.expr) for rule in dependence.part.rules()]
+    return [
+        selector_text(selector)
+        for expr in parsed
+        if expr is not None
+        for selector in selectors(expr)
+        if name_of(selector) in dependence.recorded
+    ]
+
+
+def _state(found: tuple[Episode, ...], missing: tuple[str, ...] | None) -> State:
+    if any(episode.firing_at is not None for episode in found):
+        return "fired"
+    if found:
+        return "pending"
+    return "silent" if missing == () else "no_data"
+
+
+def _alert_labels(rule: AlertRule, labels: dict[str, str]) -> Labels:
+    carried = {**labels, **rule.labels, "alertname": rule.alert}
+    carried.pop("__name__", None)
+    return tuple(sorted((name, value) for name, value in carried.items() if value))
+
+
+def _parse(expr: str) -> promql.Expr | None:
+    try:
+        return promql.parse(expr)
+    except ValueError:
+        return None
+
+
+def _where(rule: AlertRule) -> str:
+    return str(Place(rule.file, rule.line, rule.alert))

@@ -1,0 +1,75 @@
+"""Judge a run: which alerts its metrics fire, and when, by a real Prometheus."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from simulator.alerting.backfill import write_openmetrics
+from simulator.alerting.certify import Clock, certify
+from simulator.alerting.evaluation import Evaluation
+from simulator.alerting.prometheus import PrivatePrometheus
+from simulator.alerting.rules import check_rules
+from simulator.alerting.staleness import stale_markers
+from simulator.alerting.timeline import AlertTimeline
+from simulator.alerting.toolchain import find_tool
+from simulator.durations import format_duration
+from simulator.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.alerting.exposition import Exposition
+    from simulator.alerting.ruleset import RuleSet
+
+
+def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monitoring
+    exposition: Exposition,
+    ruleset: RuleSet,
+    *,
+    evaluation_interval_seconds: float,
+    duration_seconds: float,
+    out_dir: Path,
+    lookback_seconds: float = 300.0,
+) -> AlertTimeline:
+    """Evaluate every alerting rule over a whole run, at 0, one interval, two intervals, and so on.
+
+    Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`. Groups with an interval of their own are
+    evaluated at that one.
+
+    Raises:
+        InputError: Prometheus does not accept a rule.
+        EngineError: Prometheus or promtool is missing, died, lost samples or could not evaluate a rule.
+    """
+    clock = Clock(duration_seconds, evaluation_interval_seconds)
+    promtool = find_tool("promtool").path
+    out_dir.mkdir(parents=True, exist_ok=True)
+    metrics = out_dir / "metrics.om"
+    with ThreadPoolExecutor(1) as pool:
+        checked = pool.submit(check_rules, ruleset)
+        write_openmetrics(exposition, metrics)
+        with PrivatePrometheus(metrics, lookback_seconds=lookback_seconds) as prometheus:
+            checked.result()
+            _fill(prometheus, exposition)
+            evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)
+            timelines = evaluation.timelines()
+            names = evaluation.names()
+            version = prometheus.version
+    certification = certify(
+        timelines, ruleset, exposition, clock, names=names, out_dir=out_dir, promtool=promtool
+    )
+    return AlertTimeline(timelines, "prometheus", version, certification)
+
+
+def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
+    """Add the stale markers, and make sure that no sample was lost on the way."""
+    markers = stale_markers(exposition)
+    if markers is not None:
+        prometheus.write(markers)
+    expected = exposition.sample_count()
+    end = exposition.times[-1] if exposition.times else 0.0
+    # From before zero: whether a range includes its left end depends on Prometheus' version.
+    counted = prometheus.query(f'sum(count_over_time({{__name__=~".+"}}[{format_duration(end + 1)}]))', end)
+    stored = sum(int(float(value)) for _, (_, value) in counted)
+    if stored != expected:
+        raise EngineError(f"Prometheus holds {stored} of the run's {expected} samples")

@@ -1,0 +1,195 @@
+"""One rehearsal in virtual time: scenario -> conditions -> driver -> recording -> alert timeline -> verdict -> report."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator import __version__
+from simulator.alerting.backfill import write_openmetrics
+from simulator.alerting.contract import load_contract
+from simulator.alerting.judge import judge
+from simulator.alerting.rules import load_rules
+from simulator.drivers.virtual import run_virtual
+from simulator.errors import EngineError, InputError, Place, unknown_name
+from simulator.report.decision import Evidence, decide
+from simulator.report.journal import Journal
+from simulator.report.markdown import write_markdown
+from simulator.report.story import tell
+from simulator.scenario.loading import load_scenario
+from simulator.scenario.schema import ExpectFires, ExpectSilent
+from simulator.scenario.timeline import list_injections, make_plan
+from simulator.shipped import find_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from simulator.alerting.contract import Contract
+    from simulator.alerting.exposition import Exposition
+    from simulator.alerting.ruleset import RuleSet
+    from simulator.alerting.timeline import AlertTimeline
+    from simulator.conditions import Fault
+    from simulator.core.plan import Plan
+    from simulator.core.recording import Run
+    from simulator.report.verdict import Verdict
+    from simulator.scenario.loading import LoadedScenario
+    from simulator.scenario.timeline import Injection
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A rehearsal that is ready to run: everything that a user wrote has been read and found to fit."""
+
+    loaded: LoadedScenario
+    injections: tuple[Injection, ...]
+    plan: Plan
+    ruleset: RuleSet
+    contract: Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Who hears how far a run is: of each scrape's virtual time, and when the judging begins."""
+
+    on_virtual_time: Callable[[float], None] = field(default=lambda _now: None)
+    on_judging: Callable[[], None] = field(default=lambda: None)
+
+
+def prepare(
+    scenario: str,
+    faults: Mapping[str, type[Fault]],
+    *,
+    rules: Sequence[Path] = (),
+    overrides: Mapping[str, str] | None = None,
+) -> Rehearsal:
+    """Read a scenario and all that it names; `rules` replace the scenario's own.
+
+    Raises:
+        InputError: something does not exist, does not parse or does not fit.
+    """
+    loaded = load_scenario(scenario, overrides)
+    injections = list_injections(loaded, faults)
+    ruleset = load_rules(rules or _rule_files(loaded))
+    _check_alerts(loaded, ruleset)
+    monitoring = loaded.scenario.monitoring
+    place = loaded.place(("monitoring", "contract"))
+    contract = load_contract(monitoring.contract, place, _folder(loaded))
+    return Rehearsal(loaded, injections, make_plan(loaded, injections), ruleset, contract)
+
+
+def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
+    """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    progress = progress or Progress()
+    scenario = rehearsal.loaded.scenario
+    _make_folder(out)
+    with Journal(out / "journal.jsonl") as journal:
+        journal.write(
+            0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__
+        )
+        started = time.perf_counter()
+        simulated = _simulate(rehearsal, journal, progress)
+        exposition = rehearsal.contract.expose(simulated.recording)
+        write_openmetrics(exposition, out / "metrics.om")
+        simulate_seconds = time.perf_counter() - started
+        journal.write(scenario.duration, "simulated", digest=simulated.recording.digest())
+        progress.on_judging()
+        started = time.perf_counter()
+        timeline, trouble = _evaluate(rehearsal, exposition, out)
+        verdict = decide(
+            Evidence(
+                scenario=scenario,
+                injections=rehearsal.injections,
+                contract=rehearsal.contract,
+                ruleset=rehearsal.ruleset,
+                run=simulated,
+                timeline=timeline,
+                trouble=trouble,
+                simulate_seconds=simulate_seconds,
+                evaluate_seconds=time.perf_counter() - started,
+            )
+        )
+        _conclude(verdict, journal, out)
+    return verdict
+
+
+def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run:
+    injections = {injection.id: injection for injection in rehearsal.injections}
+
+    def note(at: float, kind: str, injection: str) -> None:
+        entry = injections[injection]
+        journal.write(at, kind, injection=injection, fault=entry.fault_name, level=entry.level * entry.share)
+
+    return run_virtual(rehearsal.plan, on_note=note, on_progress=progress.on_virtual_time)
+
+
+def _evaluate(
+    rehearsal: Rehearsal, exposition: Exposition, out: Path
+) -> tuple[AlertTimeline | None, str | None]:
+    """Return the alert timeline, or why there is none."""
+    scenario = rehearsal.loaded.scenario
+    try:
+        timeline = judge(
+            exposition,
+            rehearsal.ruleset,
+            evaluation_interval_seconds=scenario.monitoring.evaluation_interval,
+            duration_seconds=scenario.duration,
+            out_dir=out,
+        )
+    except EngineError as error:
+        return None, str(error)
+    return timeline, None
+
+
+def _conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
+    for happening in tell(verdict):
+        if happening.event in ("pending", "FIRING", "resolved", "dropped"):
+            journal.write(happening.at, f"alert_{happening.event.lower()}", alert=happening.subject)
+    journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons)
+    (out / "verdict.json").write_text(verdict.to_json(), encoding="utf-8")
+    (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")
+
+
+_OUTPUTS = ("verdict.json", "report.md", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
+
+
+def _make_folder(out: Path) -> None:
+    """Make the folder, and empty it of an earlier rehearsal: its files must not pass for this one's."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / "journal.jsonl").exists():
+            for old in (old for pattern in _OUTPUTS for old in out.glob(pattern)):
+                old.unlink()
+        elif any(out.iterdir()):
+            hint = "choose a folder that is new, empty, or an earlier rehearsal's"
+            raise InputError("is not empty and holds no earlier rehearsal", Place(out), hint)
+        (out / "journal.jsonl").touch()
+    except OSError as error:
+        raise InputError(f"cannot write there: {error.strerror}", Place(out)) from None
+
+
+def _folder(loaded: LoadedScenario) -> Path:
+    return Path(loaded.document.file).parent
+
+
+def _rule_files(loaded: LoadedScenario) -> list[Path]:
+    return [
+        find_file("rules", name, loaded.place(("monitoring", "rules", index)), _folder(loaded))
+        for index, name in enumerate(loaded.scenario.monitoring.rules)
+    ]
+
+
+def _check_alerts(loaded: LoadedScenario, ruleset: RuleSet) -> None:
+    """Refuse an expectation about an alert that no rule defines: it could never be anything but unmet."""
+    known = ruleset.alert_names()
+    for index, entry in enumerate(loaded.scenario.expect):
+        match entry:
+            case ExpectFires(fires=fires) if fires.alert not in known:
+                raise unknown_name("alert", fires.alert, known, loaded.place(("expect", index, "fires", "alert")))
+            case ExpectSilent(silent=silent) if silent.alert not in known:
+                raise unknown_name("alert", silent.alert, known, loaded.place(("expect", index, "silent", "alert")))

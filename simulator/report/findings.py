@@ -1,0 +1,183 @@
+"""What the alert timeline means: each rule's entry, the injection that explains it, each expectation's outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from simulator.durations import format_duration
+from simulator.report.verdict import AlertEntry, EpisodeEntry, ExpectationEntry
+from simulator.scenario.schema import ExpectFires, ExpectSilent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from simulator.alerting.timeline import RuleTimeline
+    from simulator.scenario.schema import Expectation, Fires, Scenario
+    from simulator.scenario.timeline import Injection
+
+Outcome = Literal["met", "unmet", "inconclusive"]
+
+
+def describe_alert(
+    rule: RuleTimeline,
+    scenario: Scenario,
+    injections: Sequence[Injection],
+    seen_by: Mapping[str, frozenset[str]],
+    reads: frozenset[str],
+) -> AlertEntry:
+    """Return a rule's entry; `seen_by` has the metrics that show each injection, `reads` those the rule reads."""
+    cause = explain(rule.pending_at, injections, seen_by, reads)
+    firing = rule.firing_at
+    return AlertEntry(
+        alert=rule.rule.alert,
+        group=rule.rule.group,
+        labels=dict(rule.rule.labels),
+        file=None if rule.rule.file is None else str(rule.rule.file),
+        line=rule.rule.line,
+        expected=_expected(rule.rule.alert, scenario.expect),
+        state=rule.state,
+        pending_at_s=rule.pending_at,
+        firing_at_s=firing,
+        resolved_at_s=rule.resolved_at,
+        lateness_s=None if cause is None or firing is None else round(firing - cause.until, 3),
+        injection=None if cause is None else cause.id,
+        episodes=tuple(
+            EpisodeEntry(
+                labels=dict(episode.labels),
+                pending_at_s=episode.pending_at,
+                firing_at_s=episode.firing_at,
+                resolved_at_s=episode.resolved_at,
+            )
+            for episode in rule.episodes
+        ),
+        missing=rule.missing,
+        note=rule.reason,
+    )
+
+
+def explain(
+    active_at: float | None,
+    injections: Sequence[Injection],
+    seen_by: Mapping[str, frozenset[str]],
+    reads: frozenset[str],
+) -> Injection | None:
+    """Return the injection that explains why a rule became active, or None if none had begun by then.
+
+    That is the last one to begin before, among those whose fault is seen by a metric that the rule reads; knobs set
+    directly may be seen by anything. If there is none of these, it is the last one of all.
+    """
+    if active_at is None:
+        return None
+    begun = [injection for injection in injections if injection.at <= active_at]
+    fitting = [injection for injection in begun if seen_by[injection.id] & reads]
+    unknown = [injection for injection in begun if not seen_by[injection.id]]
+    return (fitting or unknown or begun or [None])[-1]
+
+
+def check_expectation(
+    expectation: Expectation,
+    alerts: Sequence[AlertEntry],
+    expected: Sequence[str],
+    injections: Mapping[str, Injection],
+) -> ExpectationEntry:
+    """Return whether an expectation was met; one on an alert without data is inconclusive."""
+    if isinstance(expectation, ExpectFires):
+        return _check_fires(expectation.fires, alerts, injections)
+    if isinstance(expectation, ExpectSilent):
+        name = expectation.silent.alert
+        outcome, detail = _check_silent(_named(name, alerts))
+        return ExpectationEntry(kind="silent", alert=name, outcome=outcome, detail=detail)
+    outcome, detail = _check_no_others(alerts, expected)
+    return ExpectationEntry(kind="no_other_alerts", alert=None, outcome=outcome, detail=detail)
+
+
+def expected_to_fire(scenario: Scenario) -> list[str]:
+    """Return the alerts that a scenario expects to fire."""
+    return [entry.fires.alert for entry in scenario.expect if isinstance(entry, ExpectFires)]
+
+
+def _expected(alert: str, expectations: Sequence[Expectation]) -> Literal["fire", "silent"] | None:
+    for entry in expectations:
+        if isinstance(entry, ExpectFires) and entry.fires.alert == alert:
+            return "fire"
+        if isinstance(entry, ExpectSilent) and entry.silent.alert == alert:
+            return "silent"
+    return None
+
+
+def _named(name: str, alerts: Sequence[AlertEntry]) -> list[AlertEntry]:
+    return [alert for alert in alerts if alert.alert == name]
+
+
+def _check_fires(
+    fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection]
+) -> ExpectationEntry:
+    rules = _named(fires.alert, alerts)
+    fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
+    if fired:
+        outcome, detail = _check_times(fires, fired[0], injections)
+    elif any(alert.state == "no_data" for alert in rules):
+        outcome, detail = "inconclusive", _no_data(rules)
+    elif any(alert.state == "pending" for alert in rules):
+        outcome, detail = "unmet", "became pending, but did not fire"
+    else:
+        outcome, detail = "unmet", "stayed silent"
+    return ExpectationEntry(
+        kind="fires",
+        alert=fires.alert,
+        within_s=fires.within,
+        resolves_within_s=fires.resolves_within,
+        outcome=outcome,
+        detail=detail,
+    )
+
+
+def _check_times(
+    fires: Fires, alert: AlertEntry, injections: Mapping[str, Injection]
+) -> tuple[Outcome, str]:
+    assert alert.firing_at_s is not None
+    at = f"fired at {format_duration(alert.firing_at_s)}"
+    if alert.injection is None:
+        return "unmet", f"{at}, but no injection had begun when it became pending"
+    cause = injections[alert.injection]
+    after = alert.firing_at_s - cause.at
+    detail = f"{at}, {format_duration(after)} after {cause.id} began"
+    if fires.within is not None and after > fires.within:
+        return "unmet", f"{detail}: later than {format_duration(fires.within)}"
+    if fires.resolves_within is None:
+        return "met", detail
+    if alert.resolved_at_s is None:
+        return "unmet", f"{detail}; it was still firing at the end"
+    rest = alert.resolved_at_s - cause.until
+    when = f"{format_duration(abs(rest))} {'after' if rest >= 0 else 'before'} its end"
+    detail = f"{detail}; resolved {when}"
+    if rest > fires.resolves_within:
+        return "unmet", f"{detail}: later than {format_duration(fires.resolves_within)}"
+    return "met", detail
+
+
+def _check_silent(rules: Sequence[AlertEntry]) -> tuple[Outcome, str]:
+    fired = [alert for alert in rules if alert.state == "fired"]
+    if fired:
+        return "unmet", f"fired at {format_duration(fired[0].firing_at_s or 0.0)}"
+    if any(alert.state == "no_data" for alert in rules):
+        return "inconclusive", _no_data(rules)
+    if any(alert.state == "pending" for alert in rules):
+        return "met", "became pending, but did not fire"
+    return "met", "stayed silent"
+
+
+def _check_no_others(alerts: Sequence[AlertEntry], expected: Sequence[str]) -> tuple[Outcome, str]:
+    others = [alert for alert in alerts if alert.state == "fired" and alert.alert not in expected]
+    if others:
+        fired = ", ".join(f"{a.alert} at {format_duration(a.firing_at_s or 0.0)}" for a in others)
+        return "unmet", f"fired too: {fired}"
+    blind = sum(alert.state == "no_data" for alert in alerts)
+    if blind == len(alerts):
+        return "inconclusive", "there was data for none of the rules"
+    return "met", f"none fired; {blind} not covered for want of data" if blind else "none fired"
+
+
+def _no_data(rules: Sequence[AlertEntry]) -> str:
+    missing = sorted({selector for alert in rules for selector in alert.missing})
+    return f"no data: nothing matched {', '.join(missing)}" if missing else "no data"

@@ -1,0 +1,131 @@
+"""The verdict: the schema of `verdict.json`.
+
+`docs/verdict.md` explains it; `syncstorm schema verdict` writes it as JSON Schema. Times end in `_s` and are seconds
+since the run's start, except `simulate_s` and `evaluate_s`, which are seconds of real time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Result(StrEnum):
+    """What a rehearsal came to."""
+
+    PASS = "PASS"  # noqa: S105  # the word, not a password
+    FAIL = "FAIL"
+    INVALID = "INVALID"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that ends with this result."""
+        return {Result.PASS: 0, Result.FAIL: 1, Result.INVALID: 3, Result.INCONCLUSIVE: 4}[self]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Engine(_Model):
+    """What evaluated the rules."""
+
+    name: str
+    version: str
+
+
+class EpisodeEntry(_Model):
+    """One time that an alert was active for one label set."""
+
+    labels: dict[str, str]
+    pending_at_s: float
+    firing_at_s: float | None
+    resolved_at_s: float | None = Field(description="when it was active no more; null if it was to the end")
+
+
+class AlertEntry(_Model):
+    """What one rule did."""
+
+    alert: str
+    group: str
+    labels: dict[str, str]
+    file: str | None
+    line: int | None
+    expected: Literal["fire", "silent"] | None
+    state: Literal["fired", "pending", "silent", "no_data"] = Field(
+        description="no_data: a metric that the rule reads was not there, so its silence says nothing"
+    )
+    pending_at_s: float | None
+    firing_at_s: float | None
+    resolved_at_s: float | None
+    lateness_s: float | None = Field(
+        description="firing minus the end of the injection that explains it; negative while that one lasted"
+    )
+    injection: str | None = Field(description="the id of the injection that explains it")
+    episodes: tuple[EpisodeEntry, ...]
+    missing: tuple[str, ...] = Field(description="selectors of the rule that matched nothing in the whole run")
+    note: str | None = Field(description="what else is to be known about its evaluation")
+
+
+class InjectionEntry(_Model):
+    """One injection and whom it reached."""
+
+    id: str
+    fault: str
+    parameters: dict[str, str]
+    at_s: float
+    until_s: float
+    level: float
+    touched: int = Field(description="clients that met its altered conditions or its impulse")
+
+
+class ExpectationEntry(_Model):
+    """One expectation and whether it was met."""
+
+    kind: Literal["fires", "silent", "no_other_alerts"]
+    alert: str | None
+    within_s: float | None = None
+    resolves_within_s: float | None = None
+    outcome: Literal["met", "unmet", "inconclusive"]
+    detail: str
+
+
+class Certification(_Model):
+    """Whether `promtool test rules` came to the same alert timeline."""
+
+    certified: bool
+    files: tuple[str, ...]
+    mismatches: tuple[str, ...]
+
+
+class Verdict(_Model):
+    """A rehearsal's result and all that it rests on."""
+
+    schema_version: int = SCHEMA_VERSION
+    verdict: Result
+    reasons: tuple[str, ...] = Field(description="why it is not PASS; with PASS, what was shown")
+    scenario: str
+    summary: str
+    seed: int
+    version: str = Field(description="of syncstorm")
+    digest: str | None = Field(description="SHA-256 over every sample of every scrape")
+    duration_s: float
+    simulate_s: float
+    evaluate_s: float
+    engine: Engine | None
+    clients: int
+    control_clients: int = Field(description="clients that no injection reached")
+    injections: tuple[InjectionEntry, ...]
+    alerts: tuple[AlertEntry, ...]
+    expectations: tuple[ExpectationEntry, ...]
+    not_covered: tuple[str, ...] = Field(description="alerts that the run had no data for")
+    certification: Certification | None
+
+    def to_json(self) -> str:
+        """Return the verdict as the text of `verdict.json`."""
+        return self.model_dump_json(indent=2) + "\n"
