@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _BLOCK_DURATION = "13122h"
 _BLOCKS_SECONDS = 600.0
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-_SUMMARY_SUFFIXES = ("_count", "_sum", "")
 
 
 def write_openmetrics(exposition: Exposition, file: Path) -> None:
@@ -32,8 +31,8 @@ def write_openmetrics(exposition: Exposition, file: Path) -> None:
         for family in exposition.families:
             for name, kind, series in _declared(family):
                 out.write(f"# HELP {name} {family.help.translate(_ESCAPES)}\n# TYPE {name} {kind}\n")
-                for lines in _by_metric(kind, series, times):
-                    out.write(lines)
+                for one in series:
+                    out.writelines(_lines(one, times))
         out.write("# EOF\n")
 
 
@@ -46,8 +45,8 @@ def create_blocks(openmetrics_file: Path, data_dir: Path, promtool: Path) -> Non
         EngineError: promtool refuses the file or does not run.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    command = [promtool, "tsdb", "create-blocks-from", "openmetrics"]
-    options = [f"--max-block-duration={_BLOCK_DURATION}", "-q", openmetrics_file, data_dir]
+    command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics"]
+    options = [f"--max-block-duration={_BLOCK_DURATION}", "-q", str(openmetrics_file), str(data_dir)]
     try:
         done = subprocess.run(  # noqa: S603  # a program that was searched for
             [*command, *options],
@@ -69,42 +68,26 @@ def _declared(family: Family) -> Iterator[tuple[str, str, list[Series]]]:
     base = family.name.removesuffix("_total")
     if family.kind == "counter" and names == [f"{base}_total"]:
         yield base, "counter", list(family.series)
-    elif family.kind == "summary" and all(
-        name in {family.name + suffix for suffix in _SUMMARY_SUFFIXES} for name in names
-    ):
-        yield family.name, "summary", list(family.series)
-    else:
-        # OpenMetrics demands a suffix of counters that the names of somebody's rules may not have.
-        kind = "gauge" if family.kind == "gauge" else "unknown"
-        for name in names:
-            yield name, kind, [series for series in family.series if series.name == name]
+        return
+    # OpenMetrics demands a suffix of counters that the names of somebody's rules may not have. A summary would
+    # have to interleave its count and sum by time, which its reference parser then takes for duplicates.
+    kind = "gauge" if family.kind == "gauge" else "unknown"
+    for name in names:
+        yield name, kind, [series for series in family.series if series.name == name]
 
 
-def _by_metric(kind: str, series: Sequence[Series], times: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of one metric after another; a summary's count and sum belong to one metric."""
-    metrics: dict[object, list[Series]] = {}
-    for one in series:
-        labels = (
-            tuple(pair for pair in one.labels if pair[0] != "quantile") if kind == "summary" else one.labels
-        )
-        metrics.setdefault(labels, []).append(one)
-    for parts in metrics.values():
-        heads = [_head(one) for one in parts]
-        yield "".join(
-            f"{head} {number(value)} {time}\n"
-            for time, values in zip(times, zip(*(one.values for one in parts), strict=True), strict=True)
-            for head, value in zip(heads, values, strict=True)
-            if value is not None
-        )
-
-
-def _head(series: Series) -> str:
+def _lines(series: Series, times: Sequence[str]) -> Iterator[str]:
     labels = ",".join(f'{name}="{value.translate(_ESCAPES)}"' for name, value in series.labels)
-    return f"{series.name}{{{labels}}}" if labels else series.name
+    head = f"{series.name}{{{labels}}}" if labels else series.name
+    for value, time in zip(series.values, times, strict=True):
+        if value is not None:
+            yield f"{head} {number(value)} {time}\n"
 
 
 def number(value: float) -> str:
     """Return a value as Prometheus reads it."""
+    if isinstance(value, int):
+        return str(value)
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):

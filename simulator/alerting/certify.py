@@ -47,8 +47,8 @@ def certify(  # noqa: PLR0913  # what is claimed, and about what
 ) -> Certification:
     """Write one test file per evaluation interval and run it.
 
-    `names` are the metrics that the rules read. The files stay in `out_dir`: `promtool.yaml` and `rules.yaml` for
-    the default interval, `promtool-60s.yaml` and `rules-60s.yaml` for groups that are evaluated every minute.
+    `names` are the metrics that the rules read. The files stay in `out_dir`: `promtool.yaml` and `rules.yaml`
+    for the default interval, `promtool-60s.yaml` and `rules-60s.yaml` for groups evaluated every minute.
 
     Raises:
         EngineError: promtool could not run the test, which says nothing about the timeline.
@@ -100,8 +100,8 @@ def _evaluation(time: float, interval: float) -> int:
 def _expectations(claimed: Activity, interval: int, last: int) -> Iterator[Expectation]:
     """Yield what must hold if, and only if, the claimed activity is the true one.
 
-    The vectors at and beside each boundary prove every claimed stretch's ends; the count of stretches leaves no room
-    for another, nor for a hole in one. First, last and count are there for people to read.
+    The vectors at and beside each boundary prove every claimed stretch's ends; the count of stretches leaves
+    no room for another, nor for a hole in one. First, last and count are there for people to read.
     """
     step = format_duration(interval / 1000)
     whole = format_duration((last + 1) * interval / 1000)
@@ -111,11 +111,11 @@ def _expectations(claimed: Activity, interval: int, last: int) -> Iterator[Expec
         (f"count_over_time(ALERTS[{whole}])", lambda labels: len(claimed[labels])),
         (
             f"min_over_time(timestamp(ALERTS)[{whole}:{step}])",
-            lambda labels: min(claimed[labels]) * interval / 1000,
+            lambda labels: _seconds(min(claimed[labels]) * interval),
         ),
         (
             f"max_over_time(timestamp(ALERTS)[{whole}:{step}])",
-            lambda labels: max(claimed[labels]) * interval / 1000,
+            lambda labels: _seconds(max(claimed[labels]) * interval),
         ),
         (
             f"count_over_time((ALERTS unless ALERTS offset {step})[{whole}:{step}])",
@@ -128,6 +128,11 @@ def _expectations(claimed: Activity, interval: int, last: int) -> Iterator[Expec
         yield Expectation(
             "ALERTS", k * interval, tuple((metric_text("ALERTS", labels), 1) for labels in there)
         )
+
+
+def _seconds(milliseconds: int) -> float:
+    whole, rest = divmod(milliseconds, 1000)
+    return milliseconds / 1000 if rest else whole
 
 
 def _boundaries(claimed: Activity, last: int) -> set[int]:

@@ -1,4 +1,4 @@
-"""Which of a rule's selectors found no series in the whole run: a rule that sees nothing is not a quiet rule."""
+"""Which of a rule's selectors found no series in the whole run: a rule that sees nothing is not quiet."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _ABSENCE = ("absent", "absent_over_time")
 def missing_selectors(expr: promql.Expr, has_series: HasSeries) -> tuple[promql.VectorSelector, ...]:
     """Return the selectors that an expression needs and that `has_series` does not know, in order.
 
-    `a or b` needs one of the sides that select anything, `a unless b` needs `a`, and what stands in `absent()` is
-    not needed.
+    `a or b` needs one of the sides that select anything, `a unless b` needs `a`, and what stands in
+    `absent()` is not needed.
     """
     found: dict[str, promql.VectorSelector] = {}
     for selector in _missing(expr, has_series):
@@ -48,32 +48,41 @@ def selectors(expr: promql.Expr) -> tuple[promql.VectorSelector, ...]:
 def selector_text(selector: promql.VectorSelector) -> str:
     """Return a selector's name and matchers, without offset and `@`."""
     pairs = [
-        f"{matcher.name}{_OPERATORS[str(matcher.op).rpartition('.')[2]]}{json.dumps(matcher.value, ensure_ascii=False)}"
+        f"{matcher.name}{_operator(matcher)}{json.dumps(matcher.value, ensure_ascii=False)}"
         for matcher in selector.matchers.matchers
     ]
     labels = f"{{{','.join(pairs)}}}" if pairs else ""
     return f"{selector.name or ''}{labels}"
 
 
+def _operator(matcher: promql.Matcher) -> str:
+    return _OPERATORS[str(matcher.op).rpartition(".")[2]]
+
+
 def _missing(expr: promql.Expr, has_series: HasSeries) -> Iterator[promql.VectorSelector]:
+    if isinstance(expr, promql.VectorSelector):
+        if not has_series(expr):
+            yield expr
+    elif isinstance(expr, promql.BinaryExpr):
+        yield from _missing_in_binary(expr, has_series)
+    else:
+        for part in _needed(expr):
+            yield from _missing(part, has_series)
+
+
+def _needed(expr: promql.Expr) -> Iterator[promql.Expr]:
     match expr:
-        case promql.VectorSelector():
-            if not has_series(expr):
-                yield expr
         case promql.MatrixSelector():
-            yield from _missing(expr.vector_selector, has_series)
-        case promql.BinaryExpr():
-            yield from _missing_in_binary(expr, has_series)
+            yield expr.vector_selector
         case promql.Call():
             if expr.func.name not in _ABSENCE:
-                for argument in expr.args:
-                    yield from _missing(argument, has_series)
+                yield from expr.args
         case promql.AggregateExpr():
             if expr.param is not None:
-                yield from _missing(expr.param, has_series)
-            yield from _missing(expr.expr, has_series)
+                yield expr.param
+            yield expr.expr
         case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
-            yield from _missing(expr.expr, has_series)
+            yield expr.expr
 
 
 def _missing_in_binary(expr: promql.BinaryExpr, has_series: HasSeries) -> Iterator[promql.VectorSelector]:

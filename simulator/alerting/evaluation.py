@@ -104,8 +104,8 @@ class Evaluation:
             known = active.setdefault(_alert_labels(rule, labels), set())
             if known & evaluations:
                 raise EngineError(
-                    f"{_where(rule)} cannot be evaluated: several results have the same labels once the rule's "
-                    "own are on them"
+                    f"{_where(rule)} cannot be evaluated: several results have the same labels "
+                    "once the rule's own are on them"
                 )
             known |= evaluations
         self._refuse_too_many(rule, active.values())

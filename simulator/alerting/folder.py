@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Its input is a pipe that only the using process holds open: when that process ends, even by SIGKILL, the kernel
-# closes the pipe and the loop is over. A line names the one process that must not outlive it.
+# Its input is a pipe that only the using process holds open: when that process ends, even by SIGKILL, the
+# kernel closes the pipe and the loop is over. A line names the one process that must not outlive it.
 _GUARD = """
 trap '' HUP INT TERM
 child=
@@ -47,7 +47,7 @@ def guarded_folder() -> Iterator[GuardedFolder]:
     path = Path(tempfile.mkdtemp(prefix="syncstorm-"))
     try:
         # A session of its own: Ctrl-C in a terminal reaches this process first, which then ends in order.
-        guard = subprocess.Popen(
+        guard = subprocess.Popen(  # noqa: S603  # the shell, with the script above
             ["/bin/sh", "-c", _GUARD, "syncstorm-guard", path],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

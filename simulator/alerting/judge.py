@@ -34,8 +34,8 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
 ) -> AlertTimeline:
     """Evaluate every alerting rule over a whole run, at 0, one interval, two intervals, and so on.
 
-    Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`. Groups with an interval of their own are
-    evaluated at that one.
+    Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`. Groups with an interval of their own
+    are evaluated at that one.
 
     Raises:
         InputError: Prometheus does not accept a rule.
@@ -69,7 +69,11 @@ def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
     expected = exposition.sample_count()
     end = exposition.times[-1] if exposition.times else 0.0
     # From before zero: whether a range includes its left end depends on Prometheus' version.
-    counted = prometheus.query(f'sum(count_over_time({{__name__=~".+"}}[{format_duration(end + 1)}]))', end)
+    # A metric at a time: without their names, series of two metrics could have the same labels.
+    window = format_duration(end + 1)
+    names = sorted({series.name for series in exposition.series()})
+    counts = " + ".join(f"(sum(count_over_time({name}[{window}])) or vector(0))" for name in names)
+    counted = prometheus.query(counts or "vector(0)", end)
     stored = sum(int(float(value)) for _, (_, value) in counted)
     if stored != expected:
         raise EngineError(f"Prometheus holds {stored} of the run's {expected} samples")

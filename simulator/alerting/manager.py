@@ -1,6 +1,7 @@
 """Evaluate rules that read other rules' results, by promtool's rule manager.
 
-Promtool only says what an expression gave when a test of it fails, so the tests written here ask for the impossible.
+Promtool only says what an expression gave when a test of it fails, so the tests written here ask for the
+impossible.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _PAIR = re.compile(r'([^\s,="]+)=("(?:[^"\\]|\\.)*")')
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """What the rule manager made of some rules: their episodes, and which of the probed selectors saw data."""
+    """What became of some rules: their episodes, and which of the probed selectors saw data."""
 
     episodes: dict[AlertRule, tuple[Episode, ...]]
     seen: frozenset[str]

@@ -145,7 +145,7 @@ class PrivatePrometheus:
         for _ in range(_ATTEMPTS):
             port = _free_port()
             self._process = self._launch(folder, port)
-            self._client = self._stack_client(port)
+            self._client = self._connect(port)
             if self._becomes_ready():
                 return
             problem = self._last_words()
@@ -180,7 +180,7 @@ class PrivatePrometheus:
         return process
 
     @staticmethod
-    def _stack_client(port: int) -> httpx.Client:
+    def _connect(port: int) -> httpx.Client:
         # The environment's proxies have no business on loopback.
         return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=_QUERY_SECONDS)
 

@@ -84,7 +84,7 @@ def check_rules(ruleset: RuleSet) -> None:
 
 def _promtool_check(file: Path) -> str | None:
     """Return what promtool says against a rule file, None where it accepts it."""
-    command = [find_tool("promtool").path, "check", "rules", "--lint=none", file]
+    command = [str(find_tool("promtool").path), "check", "rules", "--lint=none", str(file)]
     try:
         done = subprocess.run(  # noqa: S603  # a program that was searched for
             command, capture_output=True, text=True, errors="replace", check=False, timeout=_CHECK_SECONDS

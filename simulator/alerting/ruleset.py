@@ -93,7 +93,7 @@ class RuleSet:
         return {interval: RuleSet(tuple(groups)) for interval, groups in split.items()}
 
     def with_unique_groups(self) -> RuleSet:
-        """Return the set with group names that differ, as one file demands; several files may share a name."""
+        """Return the set with group names that differ, as one file demands of groups from several."""
         taken: set[str] = set()
         groups = []
         for group in self.groups:
@@ -109,7 +109,7 @@ def dump_rules(ruleset: RuleSet) -> str:
     Group names are written as they are; see `RuleSet.with_unique_groups`.
     """
     yaml = YAML()
-    yaml.width = 1 << 16  # type: ignore[assignment]  # a folded expression is hard to compare with its source
+    yaml.width = 1 << 16  # a folded expression is hard to compare with its source
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump({"groups": [_plain_group(group) for group in ruleset.groups]}, out)

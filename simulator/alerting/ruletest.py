@@ -103,7 +103,7 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
     """Run a test file, and return which of its expectations were not met.
 
     Raises:
-        EngineError: promtool failed for another reason: a rule that cannot be evaluated, a file it cannot read.
+        EngineError: promtool failed for another reason: a rule that cannot be evaluated, an unreadable file.
     """
     try:
         done = subprocess.run(  # noqa: S603  # a program that was searched for
@@ -133,7 +133,7 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
 def _refuse_too_fine(step: int, times: Sequence[int], series: int) -> None:
     if times and times[-1] // step * series > _SLOTS:
         raise EngineError(
-            f"scrapes at multiples of no more than {step} ms are too fine for promtool to certify the alerts; "
+            f"promtool cannot certify alerts over scrapes at multiples of no more than {step} ms; "
             "choose a scrape offset that is a multiple of 150 ms or more"
         )
 

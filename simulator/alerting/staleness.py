@@ -1,7 +1,7 @@
 """Stale markers: how Prometheus knows that a series was not in a scrape any more.
 
-A scrape that lacks a series ends it at once; without the marker its last value would be looked back to for five more
-minutes. OpenMetrics text cannot say it, so the markers go to the private server by remote write.
+A scrape that lacks a series ends it at once; without the marker its last value would be looked back to for
+five more minutes. OpenMetrics text cannot say it, so the markers go to the private server by remote write.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ def render(verdict: Verdict, width: int) -> RenderableType:
     """Return the whole report for a terminal of a width in columns."""
     parts: list[RenderableType] = [_title(verdict), _timeline(verdict, width)]
     if verdict.alerts:
-        parts.append(_alerts(verdict.alerts))
+        parts += [Text(""), _alerts(verdict.alerts)]
     if verdict.expectations:
-        parts.append(_expectations(verdict))
+        parts += [Text(""), _expectations(verdict)]
     return Group(*parts, _conclusion(verdict))
 
 
@@ -47,15 +47,13 @@ def _title(verdict: Verdict) -> Text:
 
 
 def _timeline(verdict: Verdict, width: int) -> Table:
-    bars = draw_bars(verdict)
-    labels = max((len(bar.label) for bar in bars), default=0)
-    columns = max(20, min(100, width - labels - 4))
-    table = Table(box=None, padding=(0, 1), show_header=False)
+    columns = max(20, min(90, width // 2))
+    table = _table()
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    for bar in bars:
-        table.add_row(escape(bar.label), _draw(bar, verdict.duration_s, columns))
-    table.add_row("", _ruler(verdict.duration_s, columns))
+    table.add_column(overflow="fold")
+    for bar in draw_bars(verdict):
+        table.add_row(_draw(bar, verdict.duration_s, columns), escape(bar.label))
+    table.add_row(_ruler(verdict.duration_s, columns), "")
     return table
 
 
@@ -83,40 +81,44 @@ def _ruler(duration: float, columns: int) -> Text:
     return Text("".join(marks)[:columns], "dim")
 
 
-def _alerts(alerts: Sequence[AlertEntry]) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="dim", title_justify="left")
-    for name in ("alert", "state", "pending", "firing", "resolved", "after its injection ended"):
-        table.add_column(name, no_wrap=name != "alert", justify="left")
+def _alerts(alerts: Sequence[AlertEntry]) -> RenderableType:
+    table = _table()
+    for name in ("state", "pending", "firing", "resolved", "lateness"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("alert", overflow="fold")
     for alert in alerts:
-        table.add_row(
-            escape(alert.alert),
-            Text(alert.state, _STATES[alert.state]),
-            _time(alert.pending_at_s),
-            _time(alert.firing_at_s),
-            _time(alert.resolved_at_s),
-            _lateness(alert),
-        )
-    return table
+        if alert.state != "no_data":
+            times = (alert.pending_at_s, alert.firing_at_s, alert.resolved_at_s)
+            cells = ("" if at is None else format_duration(at) for at in times)
+            table.add_row(Text(alert.state, _STATES[alert.state]), *cells, _lateness(alert), escape(alert.alert))
+    blind = [alert.alert for alert in alerts if alert.state == "no_data"]
+    if not blind:
+        return table
+    listed = Text.assemble(" no data for: ", (", ".join(blind), "dim"), overflow="fold")
+    return Group(table, listed) if table.rows else listed
 
 
 def _lateness(alert: AlertEntry) -> Text:
-    """Return how late a page is; one that comes after the incident is over is worth a colour."""
+    """Return when a page came, from the injection's end; one that came after it is worth a colour."""
     if alert.lateness_s is None:
         return Text("")
-    if alert.lateness_s < 0:
-        return Text(f"{format_duration(-alert.lateness_s)} before", "dim")
-    return Text(f"{format_duration(alert.lateness_s)} late", "yellow")
+    sign, style = ("+", "yellow") if alert.lateness_s > 0 else ("", "dim")
+    return Text(f"{sign}{format_duration(alert.lateness_s)}", style)
 
 
 def _expectations(verdict: Verdict) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="dim")
-    for name in ("expected", "outcome", "what happened"):
-        table.add_column(name, no_wrap=name == "outcome")
+    table = _table()
+    table.add_column("outcome", no_wrap=True)
+    table.add_column("expected", overflow="fold")
     for entry in verdict.expectations:
         word, style = _OUTCOMES[entry.outcome]
         expected = "no other alerts" if entry.alert is None else f"{entry.alert} {entry.kind}"
-        table.add_row(expected, Text(word, style), escape(entry.detail))
+        table.add_row(Text(word, style), Text.assemble(expected, "\n", (entry.detail, "dim"), overflow="fold"))
     return table
+
+
+def _table() -> Table:
+    return Table(box=None, padding=(0, 1), header_style="dim")
 
 
 def _conclusion(verdict: Verdict) -> Text:
@@ -136,13 +138,7 @@ def _conclusion(verdict: Verdict) -> Text:
         for reason in verdict.reasons:
             text.append(f"\n  {reason}")
     if verdict.not_covered:
-        text.append(
-            f"\n  {len(verdict.not_covered)} of {len(verdict.alerts)} alerts had no data: "
-            "their silence says nothing",
-            "dim",
-        )
+        blind, all_alerts = len(verdict.not_covered), len(verdict.alerts)
+        text.append(f"\n  {blind} of {all_alerts} alerts had no data: their silence says nothing", "dim")
     return text
 
-
-def _time(seconds: float | None) -> str:
-    return "" if seconds is None else format_duration(seconds)

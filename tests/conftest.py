@@ -1,0 +1,81 @@
+"""What several test folders share: plans for the driver, and the faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from faults import load_faults
+from simulator.conditions import Conditions, Settings, Share
+from simulator.core.client import Habits
+from simulator.core.plan import Fleet, Plan, Step
+from simulator.core.profiles import PROFILES
+from simulator.scenario.schema import TOPICS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from simulator.conditions import Fault
+
+ALL_FAULTS = load_faults()
+HALF = Share(0.5)
+
+
+class PlanFactory(Protocol):
+    """Makes a plan: calm, or with faults that last from one second to another."""
+
+    def __call__(
+        self,
+        *faults: tuple[Fault, float, float],
+        share: Share = HALF,
+        clients: int = 40,
+        seconds: float = 1500.0,
+        seed: int = 1,
+        baseline: Settings | None = None,
+        profile: str = "reference",
+        initialise: bool = True,
+    ) -> Plan: ...
+
+
+def _plan(
+    *faults: tuple[Fault, float, float],
+    share: Share = HALF,
+    clients: int = 40,
+    seconds: float = 1500.0,
+    seed: int = 1,
+    baseline: Settings | None = None,
+    profile: str = "reference",
+    initialise: bool = True,
+) -> Plan:
+    base = baseline or Settings().with_value("retention.horizon", 120.0)
+    named = [(f"fault-{number}", *entry) for number, entry in enumerate(faults)]
+    times = sorted({0.0, *(t for _, _, start, end in named for t in (start, end))})
+    steps = []
+    for time in times:
+        active = [(name, fault, share) for name, fault, start, end in named if start <= time < end]
+        begun = [(name, fault) for name, fault, start, _ in named if start == time]
+        impulses = tuple((name, impulse) for name, fault in begun for impulse in fault.impulses(share))
+        steps.append(Step(time, Conditions.fold(base, active), impulses))
+    habits = Habits(session_lifetime_seconds=600, offline_seconds=60, topics=TOPICS)
+    fleet = Fleet((PROFILES[profile],) * clients, habits, publish_rate=0.25, ramp_seconds=10)
+    return Plan(seed, seconds, fleet, 15.0, 5.0, initialise, tuple(steps))
+
+
+@pytest.fixture(scope="session")
+def plan() -> PlanFactory:
+    """Return the factory of plans."""
+    return _plan
+
+
+@pytest.fixture(scope="session")
+def make_fault() -> Callable[[str], Fault]:
+    """Return a function that makes a fault by name, with its default parameters."""
+    return lambda name: ALL_FAULTS[name]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `fault_name` once for every fault."""
+    if "fault_name" in metafunc.fixturenames:
+        names: Sequence[str] = list(ALL_FAULTS)
+        metafunc.parametrize("fault_name", names)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from simulator.conditions import KNOBS
+from simulator.drivers.reach import KNOBS_AT, Reach
+
+
+def test_every_knob_is_met_at_exactly_one_point_of_a_clients_life() -> None:
+    met = [knob for knobs in KNOBS_AT.values() for knob in knobs]
+    assert sorted(met) == sorted(KNOBS)
+
+
+def test_a_client_meets_an_injection_where_its_altered_knob_counts() -> None:
+    reach = Reach(2)
+    reach.alter(0, {"issuer.kid": "drift"})
+    reach.meet(0, "handshake")
+    assert reach.touched == {}
+    reach.meet(0, "mint")
+    reach.meet(1, "mint")
+    assert reach.touched == {"drift": {0}}
+
+
+def test_a_client_whose_conditions_are_back_to_normal_meets_nothing() -> None:
+    reach = Reach(1)
+    reach.alter(0, {"issuer.kid": "drift"})
+    reach.alter(0, {})
+    reach.meet(0, "mint")
+    assert reach.touched == {}
+
+
+def test_the_control_cohort_is_who_met_nothing() -> None:
+    reach = Reach(3)
+    reach.touch(1, "restart")
+    assert reach.control(3) == {0, 2}
