@@ -70,10 +70,8 @@ def in_process(scenario: str, overrides: dict[str, str]) -> dict[str, float]:
     """Run one simulation in a fresh process and return what it measured."""
     call = "yardstick()" if not scenario else f"simulate({scenario!r}, {overrides!r})"
     code = f"import json, run; print(json.dumps(run.{call}))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.getcwd()])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -81,7 +79,16 @@ def in_process(scenario: str, overrides: dict[str, str]) -> dict[str, float]:
 def whole_command(scenario: str) -> float:
     """Return the wall seconds of one `syncstorm rehearse`, Prometheus included."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "simulator", "rehearse", scenario, "--json", "--out", f"{folder}/out"]
+        command = [
+            sys.executable,
+            "-m",
+            "simulator",
+            "rehearse",
+            scenario,
+            "--json",
+            "--out",
+            f"{folder}/out",
+        ]
         started = time.perf_counter()
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started

@@ -35,13 +35,14 @@ from simulator.shipped import find_file, list_shipped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import BaseModel
+
     from simulator.conditions import Fault
     from simulator.rehearsal import Rehearsal
 
 INTERRUPTED = 130
 DEFAULT_SCENARIO = "tabletop"
 _WORST_FIRST = (Result.INVALID, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
-
 
 
 class _Commands(TyperGroup):
@@ -69,7 +70,7 @@ app = typer.Typer(
 
 
 @app.command()
-def rehearse(
+def rehearse(  # noqa: PLR0913  # one for each of its options
     scenarios: Annotated[
         list[str] | None,
         typer.Argument(metavar="[SCENARIO]...", help=f"Shipped names or YAML files; {DEFAULT_SCENARIO} if none."),
@@ -97,9 +98,7 @@ def rehearse(
     overrides = _parse_overrides(settings or [], seed)
     names = list(dict.fromkeys(scenarios or [DEFAULT_SCENARIO]))
     faults = load_faults()
-    prepared = [
-        rehearsals.prepare(name, faults, rules=tuple(rules or ()), overrides=overrides) for name in names
-    ]
+    prepared = [rehearsals.prepare(name, faults, rules=tuple(rules or ()), overrides=overrides) for name in names]
     verdicts = [
         _rehearse_one(entry, folder, quiet=as_json)
         for entry, folder in zip(prepared, _choose_folders(prepared, out), strict=True)
@@ -139,7 +138,7 @@ def schema(
     what: Annotated[str, typer.Argument(help="scenario or verdict")] = "scenario",
 ) -> None:
     """Write the JSON Schema of scenario files, or of verdict.json."""
-    models = {"scenario": Scenario, "verdict": Verdict}
+    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict}
     if what not in models:
         raise unknown_name("schema", what, models)
     print(json.dumps(models[what].model_json_schema(), indent=2))  # noqa: T201  # the output itself
@@ -147,6 +146,7 @@ def schema(
 
 @app.command()
 def doctor(
+    *,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Get what is missing from Debian's packages into .tools.")
     ] = False,

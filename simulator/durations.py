@@ -6,6 +6,7 @@ import re
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
+_MISFIT = "'{}' is not a duration; write it like 15s, 5m or 1h30m"
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdwy]))+")
 
 
@@ -15,10 +16,10 @@ def parse_duration(text: str | float) -> float:
     Raises:
         ValueError: the text is not a duration, or is negative.
     """
-    if isinstance(text, bool):
-        raise ValueError(f"'{text}' is not a duration; write it like 15s, 5m or 1h30m")
-    if isinstance(text, int | float):
+    if isinstance(text, int | float) and not isinstance(text, bool):
         seconds = float(text)
+    elif not isinstance(text, str):
+        raise ValueError(_MISFIT.format(text))  # noqa: TRY004  # what a validator is to raise
     elif text.strip().startswith("-"):
         raise ValueError(f"'{text}' is negative; a duration is zero or more")
     elif _WHOLE.fullmatch(text.strip()):
@@ -27,7 +28,7 @@ def parse_duration(text: str | float) -> float:
         try:
             seconds = float(text)
         except ValueError:
-            raise ValueError(f"'{text}' is not a duration; write it like 15s, 5m or 1h30m") from None
+            raise ValueError(_MISFIT.format(text)) from None
     if not 0 <= seconds < float("inf"):
         raise ValueError(f"'{text}' is negative or endless; a duration is zero or more")
     return round(seconds, 6)

@@ -1,4 +1,4 @@
-"""One rehearsal in virtual time: scenario -> conditions -> driver -> recording -> alert timeline -> verdict -> report."""
+"""One rehearsal in virtual time: scenario, conditions, driver, recording, alert timeline, verdict, report."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
     scenario = rehearsal.loaded.scenario
     _make_folder(out)
     with Journal(out / "journal.jsonl") as journal:
-        journal.write(
-            0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__
-        )
+        journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
         started = time.perf_counter()
         simulated = _simulate(rehearsal, journal, progress)
         exposition = rehearsal.contract.expose(simulated.recording)
@@ -128,9 +126,7 @@ def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run
     return run_virtual(rehearsal.plan, on_note=note, on_progress=progress.on_virtual_time)
 
 
-def _evaluate(
-    rehearsal: Rehearsal, exposition: Exposition, out: Path
-) -> tuple[AlertTimeline | None, str | None]:
+def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[AlertTimeline | None, str | None]:
     """Return the alert timeline, or why there is none."""
     scenario = rehearsal.loaded.scenario
     try:

@@ -35,7 +35,9 @@ class PlanFactory(Protocol):
         baseline: Settings | None = None,
         profile: str = "reference",
         initialise: bool = True,
-    ) -> Plan: ...
+    ) -> Plan:
+        """Return the plan."""
+        ...
 
 
 def _plan(

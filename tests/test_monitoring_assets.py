@@ -132,9 +132,7 @@ def test_every_query_in_a_runbook_parses(file: str, query: str) -> None:
 
 def test_every_metric_that_a_rule_reads_is_in_a_runbook() -> None:
     text = "".join(file.read_text() for file in RUNBOOKS)
-    names = {
-        name for rule in RULES.values() for name in re.findall(r"\b(?:openagents|phoenix)_\w+", rule["expr"])
-    }
+    names = {name for rule in RULES.values() for name in re.findall(r"\b(?:openagents|phoenix)_\w+", rule["expr"])}
 
     assert {name for name in names if name not in text} == set()
 
@@ -146,9 +144,7 @@ def test_promtool_accepts_the_rules(file: Path, tmp_path: Path) -> None:
     with plain.open("w") as out:
         yaml.dump(yaml.load(file)["spec"], out)
 
-    done = subprocess.run(
-        [find_tool("promtool").path, "check", "rules", plain], capture_output=True, check=False
-    )
+    done = subprocess.run([find_tool("promtool").path, "check", "rules", plain], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr.decode()
 

@@ -53,7 +53,7 @@ class Contract(BaseModel):
     def expose(self, recording: Recording) -> Exposition:
         """Return what the scrapes of a recording showed under this contract."""
         columns: dict[str, list[tuple[Key, list[int | None]]]] = {}
-        for key in recording.keys():
+        for key in recording.series_keys():
             columns.setdefault(key[0], []).append((key, [values.get(key) for values in recording.scrapes]))
         families = [self._up(len(recording.times))]
         for name, metric in self.metrics.items():

@@ -71,9 +71,7 @@ class Evaluation:
                 names |= self._matched(selector)
         return frozenset(names)
 
-    def _timeline(
-        self, rule: AlertRule, dependence: Dependence, managed: Managed, interval: float
-    ) -> RuleTimeline:
+    def _timeline(self, rule: AlertRule, dependence: Dependence, managed: Managed, interval: float) -> RuleTimeline:
         out_of_reach = dependence.out_of_reach(rule)
         if out_of_reach is not None:
             return RuleTimeline(rule, "no_data", reason=out_of_reach)

@@ -57,7 +57,7 @@ def guarded_folder() -> Iterator[GuardedFolder]:
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    assert guard.stdin is not None  # noqa: S101  # it is a pipe
+    assert guard.stdin is not None  # it is a pipe
     try:
         yield GuardedFolder(path, guard.stdin)
     finally:

@@ -55,9 +55,7 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
             timelines = evaluation.timelines()
             names = evaluation.names()
             version = prometheus.version
-    certification = certify(
-        timelines, ruleset, exposition, clock, names=names, out_dir=out_dir, promtool=promtool
-    )
+    certification = certify(timelines, ruleset, exposition, clock, names=names, out_dir=out_dir, promtool=promtool)
     return AlertTimeline(timelines, "prometheus", version, certification)
 
 

@@ -79,11 +79,7 @@ def evaluate(  # noqa: PLR0913  # the rules, the run and the clock
     active = _by_rule(map(_elements, vectors))
     seen = {presence[one.expr] for one in failures if one.expr in presence and one.got != "nil"}
     return Managed(
-        {
-            rule: _episodes(active[number], interval, last)
-            for rule, number in numbers.items()
-            if rule in rules
-        },
+        {rule: _episodes(active[number], interval, last) for rule, number in numbers.items() if rule in rules},
         frozenset(seen),
     )
 
@@ -94,9 +90,7 @@ def _mark(part: RuleSet) -> tuple[RuleSet, dict[AlertRule, str]]:
         replace(
             group,
             rules=tuple(
-                replace(rule, labels={**rule.labels, _MARK: numbers[rule]})
-                if isinstance(rule, AlertRule)
-                else rule
+                replace(rule, labels={**rule.labels, _MARK: numbers[rule]}) if isinstance(rule, AlertRule) else rule
                 for rule in group.rules
             ),
         )

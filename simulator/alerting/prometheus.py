@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.01
+# Whoever took the port before us may not answer at all.
+_READY_SECONDS = 1.0
 _QUERY_SECONDS = 120.0
 _ATTEMPTS = 5
 # The server refuses more than 11,000 points per query.
@@ -189,7 +191,10 @@ class PrivatePrometheus:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
             try:
-                if self._client is not None and self._client.get("/-/ready").status_code == httpx.codes.OK:
+                if (
+                    self._client is not None
+                    and self._client.get("/-/ready", timeout=_READY_SECONDS).status_code == httpx.codes.OK
+                ):
                     # Another process may answer on a port that ours failed to get.
                     return self._process.poll() is None
             except httpx.HTTPError:

@@ -102,9 +102,7 @@ def _check_expressions(ruleset: RuleSet) -> None:
             promql_parser.parse(rule.expr)
         except ValueError as error:
             refused[rule] = str(error)
-    doubtful = [
-        replace(group, rules=tuple(r for r in group.rules if r in refused)) for group in ruleset.groups
-    ]
+    doubtful = [replace(group, rules=tuple(r for r in group.rules if r in refused)) for group in ruleset.groups]
     if not refused:
         return
     try:
@@ -183,7 +181,7 @@ def _load_rule(section: Section, group: str, shared_labels: dict[str, str]) -> R
             if key not in _RECORDING_KEYS:
                 raise InputError("a recording rule cannot have this", section.place(key))
         return RecordingRule(record, expr, labels, group, section.file, section.line("record"))
-    assert alert is not None  # noqa: S101  # one of the two, by the checks above
+    assert alert is not None  # one of the two, by the checks above
     return AlertRule(
         alert=alert,
         expr=expr,

@@ -140,8 +140,7 @@ def _refuse_too_fine(step: int, times: Sequence[int], series: int) -> None:
 
 def _plain_expectation(expectation: Expectation) -> str:
     samples = [
-        f"\n          - {{labels: {_json(metric)}, value: {number(value)}}}"
-        for metric, value in expectation.samples
+        f"\n          - {{labels: {_json(metric)}, value: {number(value)}}}" for metric, value in expectation.samples
     ]
     return (
         f"      - expr: {_json(expectation.expr)}\n"

@@ -79,9 +79,7 @@ class Section:
             if not isinstance(name, str):
                 raise InputError(f"{name!r} is not a text", section.place(), "put it in quotes")
             if not isinstance(value, str):
-                raise InputError(
-                    f"must be a text, not {_kind(value)}", section.place(name), "put it in quotes"
-                )
+                raise InputError(f"must be a text, not {_kind(value)}", section.place(name), "put it in quotes")
         return {str(name): str(value) for name, value in section.data.items()}
 
     def section(self, key: str) -> Section:

@@ -37,9 +37,7 @@ def stale_markers(exposition: Exposition) -> bytes | None:
 
 def _labels(series: Series) -> bytes:
     pairs = sorted((("__name__", series.name), *series.labels))
-    return b"".join(
-        _field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in pairs if value
-    )
+    return b"".join(_field(1, _field(1, name.encode()) + _field(2, value.encode())) for name, value in pairs if value)
 
 
 def _marker(milliseconds: int) -> bytes:

@@ -45,9 +45,7 @@ def episodes(
     return tuple(sorted(found, key=lambda episode: (episode.pending_at, episode.labels)))
 
 
-def _follow(
-    rule: AlertRule, labels: Labels, active: frozenset[int], interval: int, last: int
-) -> Iterator[Episode]:
+def _follow(rule: AlertRule, labels: Labels, active: frozenset[int], interval: int, last: int) -> Iterator[Episode]:
     """Follow one label set through every evaluation, as `AlertingRule.Eval` of Prometheus does."""
     hold, keep = _milliseconds(rule.for_seconds), _milliseconds(rule.keep_firing_for_seconds)
     pending_at: int | None = None

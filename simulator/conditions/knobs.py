@@ -117,9 +117,7 @@ class Settings:
 
     def differences(self) -> dict[str, Any]:
         """Return the knobs that are not at their default, by path."""
-        return {
-            path: self.get(path) for path, knob in KNOBS.items() if self.get(path) != knob.setting.default
-        }
+        return {path: self.get(path) for path, knob in KNOBS.items() if self.get(path) != knob.setting.default}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from simulator.durations import format_duration, parse_duration
@@ -72,26 +75,54 @@ def parse_value(declared: Setting, raw: Any) -> Any:
 
 
 def _convert(declared: Setting, raw: Any) -> Any:
-    kind = declared.kind
-    if kind is Seconds:
-        return parse_duration(raw) if isinstance(raw, str | int | float) else _misfit(declared, raw)
-    if get_origin(kind) is Literal:
-        return raw if raw in get_args(kind) else _misfit(declared, raw)
-    if kind is bool:
-        words = {"true": True, "false": False}
-        return raw if isinstance(raw, bool) else words.get(str(raw).lower(), None) or _false(declared, raw)
-    if kind is str:
-        return raw if isinstance(raw, str) else _misfit(declared, raw)
-    if isinstance(raw, bool):
-        return _misfit(declared, raw)
+    if get_origin(declared.kind) is Literal:
+        return raw if raw in get_args(declared.kind) else _misfit(declared, raw)
     try:
-        return kind(raw)
-    except (TypeError, ValueError):
+        return _CONVERTERS[declared.kind](raw)
+    except (TypeError, OverflowError):
         return _misfit(declared, raw)
 
 
-def _false(declared: Setting, raw: Any) -> bool:
-    return False if str(raw).lower() == "false" else _misfit(declared, raw)
+def _to_seconds(raw: Any) -> float:
+    if not isinstance(raw, str | int | float):
+        raise TypeError
+    return parse_duration(raw)
+
+
+def _to_bool(raw: Any) -> bool:
+    words = {"true": True, "false": False}
+    if isinstance(raw, bool):
+        return raw
+    if not isinstance(raw, str) or raw.lower() not in words:
+        raise TypeError
+    return words[raw.lower()]
+
+
+def _to_text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError
+    return raw
+
+
+def _to_number(kind: type[int] | type[float], raw: Any) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        raise TypeError
+    try:
+        value = kind(raw)
+    except ValueError:
+        raise TypeError from None
+    if value != float(raw) or not math.isfinite(value):
+        raise TypeError
+    return value
+
+
+_CONVERTERS: dict[Any, Callable[[Any], Any]] = {
+    Seconds: _to_seconds,
+    bool: _to_bool,
+    str: _to_text,
+    int: partial(_to_number, int),
+    float: partial(_to_number, float),
+}
 
 
 def _misfit(declared: Setting, raw: Any) -> Any:

@@ -85,9 +85,7 @@ class Conditions:
         """Return the injection behind each altered knob: the last one, if its value is not the baseline's own."""
         last = {variation.knob: variation for variation in variations}
         return {
-            knob: variation.injection
-            for knob, variation in last.items()
-            if variation.value != self.baseline.get(knob)
+            knob: variation.injection for knob, variation in last.items() if variation.value != self.baseline.get(knob)
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,8 +111,7 @@ class Conditions:
         for knob, value in data["baseline"].items():
             baseline = baseline.with_value(knob, value)
         variations = tuple(
-            Variation(v["knob"], v["value"], Share(v["share"], v["cohort"]), v["injection"])
-            for v in data["variations"]
+            Variation(v["knob"], v["value"], Share(v["share"], v["cohort"]), v["injection"]) for v in data["variations"]
         )
         return cls(baseline, variations)
 
@@ -126,4 +123,3 @@ class Conditions:
             if share.fraction > 0:
                 conditions = fault.distort(replace(conditions, injection=injection), share)
         return replace(conditions, injection="")
-

@@ -24,7 +24,7 @@ class Recording:
         self.times.append(at)
         self.scrapes.append(values)
 
-    def keys(self) -> list[Key]:
+    def series_keys(self) -> list[Key]:
         """Return every series that was ever scraped, sorted."""
         return sorted({key for values in self.scrapes for key in values})
 

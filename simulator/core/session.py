@@ -195,7 +195,8 @@ class ChannelSession:
 
     def _replay(self, topic: str, after: int, batch: int) -> list[ServerMessage]:
         """Return a topic's events beyond a watermark in batches, each as a batch and again as a frame."""
-        log, pushes = self.server.log, []
+        log = self.server.log
+        pushes: list[ServerMessage] = []
         head = log[topic].head
         while events := log[topic].read(after, batch):
             after = events[-1].watermark

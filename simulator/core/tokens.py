@@ -194,7 +194,7 @@ def _read_claims(payload: dict[str, Any]) -> Claims:
     """Return the claims if their types are right: times whole numbers, names non-empty, scopes a list or CSV."""
     issued_at, expires_at = payload.get("iat"), payload.get("exp")
     not_before = payload.get("nbf", issued_at)
-    times_fit = all(type(value) is int for value in (issued_at, expires_at, not_before))
+    times_fit = all(type(value) is int for value in (issued_at, expires_at, not_before))  # a bool is none
     names = [payload.get(name) for name in ("sub", "jti", "oa_org_id")]
     names_fit = all(isinstance(name, str) and name for name in names)
     scopes = payload.get("oa_sync_scopes")
@@ -207,7 +207,7 @@ def _read_claims(payload: dict[str, Any]) -> Claims:
         subject=payload["sub"],
         scopes=tuple(scopes or ()),
         issued_at=payload["iat"],
-        not_before=not_before,
+        not_before=int(not_before or 0),
         expires_at=payload["exp"],
         issuer=payload.get("iss", ""),
         audience=payload.get("aud"),

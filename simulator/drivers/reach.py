@@ -72,4 +72,3 @@ class Reach:
     def control(self, clients: int) -> set[int]:
         """Return the clients that no injection reached."""
         return set(range(clients)).difference(*self.touched.values())
-

@@ -32,8 +32,7 @@ def list_scenarios(scenarios: Iterable[Scenario]) -> Table:
 def list_faults(faults: Mapping[str, type[Fault]], alerts: Mapping[str, Sequence[str]]) -> Table:
     """Return the list of faults; `alerts` has the shipped alerts that should see each."""
     return _list(
-        (name, summary_of(fault), f"seen by {', '.join(alerts[name]) or 'no alert'}")
-        for name, fault in faults.items()
+        (name, summary_of(fault), f"seen by {', '.join(alerts[name]) or 'no alert'}") for name, fault in faults.items()
     )
 
 
@@ -42,7 +41,12 @@ def explain_fault(name: str, fault: type[Fault], alerts: Sequence[str]) -> Rende
     parameters = settings_of(fault).values()
     rows = ((p.name, p.show(p.default), p.unit, p.help) for p in parameters)
     example = "" if fault.is_momentary() else ", level: 0.5, for: 10m"
-    parts: list[RenderableType] = [Text(name, "bold"), Text(""), Text(inspect.cleandoc(fault.__doc__ or "")), Text("")]
+    parts: list[RenderableType] = [
+        Text(name, "bold"),
+        Text(""),
+        Text(inspect.cleandoc(fault.__doc__ or "")),
+        Text(""),
+    ]
     if parameters:
         parts += [_table(("parameter", "default", "takes", "what it is"), rows), Text("")]
     parts.append(Text(f"Seen by: {', '.join(alerts) or 'no alert of the shipped rules'}"))

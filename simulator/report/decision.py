@@ -56,9 +56,7 @@ def decide(evidence: Evidence) -> Verdict:
         duration_s=scenario.duration,
         simulate_s=round(evidence.simulate_seconds, 3),
         evaluate_s=round(evidence.evaluate_seconds, 3),
-        engine=None
-        if timeline is None
-        else Engine(name=timeline.engine_name, version=timeline.engine_version),
+        engine=None if timeline is None else Engine(name=timeline.engine_name, version=timeline.engine_version),
         clients=scenario.fleet.clients,
         control_clients=run.control_clients,
         injections=tuple(_injection(injection, run) for injection in evidence.injections),
@@ -114,9 +112,7 @@ def _alerts(evidence: Evidence) -> tuple[AlertEntry, ...]:
         for injection in evidence.injections
     }
     return tuple(
-        describe_alert(
-            rule, evidence.scenario, evidence.injections, seen_by, lineage.metrics_of(rule.rule)
-        )
+        describe_alert(rule, evidence.scenario, evidence.injections, seen_by, lineage.metrics_of(rule.rule))
         for rule in evidence.timeline.rules
     )
 
@@ -126,9 +122,7 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
         return ()
     by_id = {injection.id: injection for injection in evidence.injections}
     expected = expected_to_fire(evidence.scenario)
-    return tuple(
-        check_expectation(expectation, alerts, expected, by_id) for expectation in evidence.scenario.expect
-    )
+    return tuple(check_expectation(expectation, alerts, expected, by_id) for expectation in evidence.scenario.expect)
 
 
 def _injection(injection: Injection, run: Run) -> InjectionEntry:
@@ -136,9 +130,7 @@ def _injection(injection: Injection, run: Run) -> InjectionEntry:
     parameters = (
         {}
         if isinstance(fault, SetKnobs)
-        else {
-            name: declared.show(getattr(fault, name)) for name, declared in settings_of(type(fault)).items()
-        }
+        else {name: declared.show(getattr(fault, name)) for name, declared in settings_of(type(fault)).items()}
     )
     return InjectionEntry(
         id=injection.id,

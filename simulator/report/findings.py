@@ -71,7 +71,8 @@ def explain(
     begun = [injection for injection in injections if injection.at <= active_at]
     fitting = [injection for injection in begun if seen_by[injection.id] & reads]
     unknown = [injection for injection in begun if not seen_by[injection.id]]
-    return (fitting or unknown or begun or [None])[-1]
+    candidates = fitting or unknown or begun
+    return candidates[-1] if candidates else None
 
 
 def check_expectation(
@@ -109,9 +110,7 @@ def _named(name: str, alerts: Sequence[AlertEntry]) -> list[AlertEntry]:
     return [alert for alert in alerts if alert.alert == name]
 
 
-def _check_fires(
-    fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection]
-) -> ExpectationEntry:
+def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection]) -> ExpectationEntry:
     rules = _named(fires.alert, alerts)
     fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
     if fired:
@@ -132,9 +131,7 @@ def _check_fires(
     )
 
 
-def _check_times(
-    fires: Fires, alert: AlertEntry, injections: Mapping[str, Injection]
-) -> tuple[Outcome, str]:
+def _check_times(fires: Fires, alert: AlertEntry, injections: Mapping[str, Injection]) -> tuple[Outcome, str]:
     assert alert.firing_at_s is not None
     at = f"fired at {format_duration(alert.firing_at_s)}"
     if alert.injection is None:

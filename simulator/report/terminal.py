@@ -141,4 +141,3 @@ def _conclusion(verdict: Verdict) -> Text:
         blind, all_alerts = len(verdict.not_covered), len(verdict.alerts)
         text.append(f"\n  {blind} of {all_alerts} alerts had no data: their silence says nothing", "dim")
     return text
-

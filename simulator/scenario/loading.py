@@ -12,8 +12,8 @@ from ruamel.yaml.error import YAMLError
 from simulator.conditions import KNOBS
 from simulator.documents import Document, format_key, load_documents
 from simulator.errors import InputError, Place, unknown_name
-from simulator.shipped import find_file
 from simulator.scenario.schema import Entry, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
+from simulator.shipped import find_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from simulator.documents import KeyPath
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedScenario:
@@ -78,29 +79,27 @@ def _override(data: dict[str, Any], key: str, text: str) -> str:
     if key in KNOBS:
         data["conditions"] = {**(data.get("conditions") or {}), key: value}
         return f"conditions.{key}"
-    path = [int(step) if step.isdecimal() else step for step in key.split(".")]
+    path: list[int | str] = [int(step) if step.isdecimal() else step for step in key.split(".")]
     target: Any = data
     for step in path[:-1]:
-        target = _descend(target, step, key)
+        if step in _PARTS and target is data:
+            data.setdefault(step, {})
+        if not _holds(target, step) or not isinstance(target[step], dict | list):
+            raise _unknown_key(key)
+        target = target[step]
     last = path[-1]
-    if isinstance(target, list) and isinstance(last, int) and last < len(target):
-        target[last] = value
-    elif isinstance(target, dict) and isinstance(last, str) and (len(path) > 1 or last in Scenario.model_fields):
-        target[last] = value
-    else:
+    new_key = isinstance(target, dict) and (target is not data or last in Scenario.model_fields)
+    if not _holds(target, last) and not new_key:
         raise _unknown_key(key)
+    target[last] = value
     return format_key(path)
 
 
-def _descend(target: Any, step: str | int, key: str) -> Any:
-    if isinstance(target, list) and isinstance(step, int) and step < len(target):
-        return target[step]
-    if isinstance(target, dict) and isinstance(step, str):
-        if step in target and isinstance(target[step], dict | list):
-            return target[step]
-        if step in ("fleet", "monitoring"):
-            return target.setdefault(step, {})
-    raise _unknown_key(key)
+def _holds(container: Any, step: str | int) -> bool:
+    """Tell whether a mapping has a key, or a list an index."""
+    if isinstance(container, list):
+        return isinstance(step, int) and step < len(container)
+    return isinstance(container, dict) and step in container
 
 
 def _unknown_key(key: str) -> InputError:
@@ -163,9 +162,7 @@ def _data_path(location: tuple[int | str, ...], data: Any) -> tuple[int | str, .
     for step in location:
         if step in _UNION_TAGS:
             continue
-        if isinstance(data, dict) and step in data:
-            data = data[step]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        if _holds(data, step):
             data = data[step]
         else:
             break

@@ -93,9 +93,7 @@ class Monitoring(_Model):
         ("openagents-runtime",), min_length=1, description="shipped rule files by name, or paths of others"
     )
     contract: str = Field("openagents-runtime", description="the metric names that the rules expect")
-    initialise_series: bool = Field(
-        default=True, description="whether counters exist before their first increment"
-    )
+    initialise_series: bool = Field(default=True, description="whether counters exist before their first increment")
 
     @field_validator("scrape_interval", "evaluation_interval")
     @classmethod
@@ -196,7 +194,7 @@ class Scenario(_Model):
     seed: int = Field(1, ge=0, description="the same seed gives the same run")
     duration: Period = Field(description="how long it runs")
     conditions: dict[str, Any] = Field({}, description="knobs that are not at their default, all the time")
-    fleet: Fleet = Field(default_factory=Fleet)
-    monitoring: Monitoring = Field(default_factory=Monitoring)
+    fleet: Fleet = Fleet.model_validate({})
+    monitoring: Monitoring = Monitoring.model_validate({})
     timeline: tuple[Entry, ...] = ()
     expect: tuple[Expectation, ...] = ()

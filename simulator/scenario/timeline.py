@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.conditions import (
+    KNOBS,
     Conditions,
     Fault,
     Settings,
@@ -13,7 +14,6 @@ from simulator.conditions import (
     parse_knob,
     parse_parameters,
 )
-from simulator.conditions import KNOBS
 from simulator.core.client import Habits
 from simulator.core.plan import Fleet, Plan, Step
 from simulator.core.profiles import PROFILES
@@ -77,16 +77,12 @@ def list_injections(loaded: LoadedScenario, faults: Mapping[str, type[Fault]]) -
         taken[label] = taken.get(label, 0) + 1
         label = label if taken[label] == 1 else f"{label}#{taken[label]}"
         injections.append(
-            Injection(
-                label, name, fault, at, until, entry.level, entry.share, entry.cohort, entry.envelope
-            )
+            Injection(label, name, fault, at, until, entry.level, entry.share, entry.cohort, entry.envelope)
         )
     return tuple(sorted(injections, key=lambda injection: injection.at))
 
 
-def _fault_of(
-    entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[str, type[Fault]]
-) -> tuple[str, Fault]:
+def _fault_of(entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[str, type[Fault]]) -> tuple[str, Fault]:
     path = ("timeline", index)
     if entry.set is not None:
         if entry.parameters:

@@ -57,18 +57,14 @@ def test_leaves_out_what_a_scrape_did_not_have(tmp_path: Path) -> None:
 
 
 def test_a_counter_whose_name_lacks_the_suffix_is_declared_unknown(tmp_path: Path) -> None:
-    text = text_of(
-        exposition(Family("auth_count", "counter", "", (Series("auth_count", (), [1, 2, 3]),))), tmp_path
-    )
+    text = text_of(exposition(Family("auth_count", "counter", "", (Series("auth_count", (), [1, 2, 3]),))), tmp_path)
 
     assert parsed(text)["auth_count"][0] == "unknown"
 
 
 @pytest.mark.parametrize("declared", ["mint", "mint_total"])
 def test_a_counter_with_the_suffix_stays_one(tmp_path: Path, declared: str) -> None:
-    text = text_of(
-        exposition(Family(declared, "counter", "", (Series("mint_total", (), [1, 2, 3]),))), tmp_path
-    )
+    text = text_of(exposition(Family(declared, "counter", "", (Series("mint_total", (), [1, 2, 3]),))), tmp_path)
 
     kind, samples = parsed(text)["mint"]
     assert kind == "counter"
@@ -77,15 +73,13 @@ def test_a_counter_with_the_suffix_stays_one(tmp_path: Path, declared: str) -> N
 
 def test_each_name_of_a_summary_is_declared_by_itself(tmp_path: Path) -> None:
     names = ("lag_count", "lag_sum")
-    series = tuple(
-        Series(name, (("status", status),), [1, 2, 3]) for status in ("ok", "bad") for name in names
-    )
+    series = tuple(Series(name, (("status", status),), [1, 2, 3]) for status in ("ok", "bad") for name in names)
 
     found = parsed(text_of(exposition(Family("lag", "summary", "", series)), tmp_path))
 
-    assert {name: (kind, len(samples)) for name, (kind, samples) in found.items()} == {
-        name: ("unknown", 6) for name in names
-    }
+    assert {name: (kind, len(samples)) for name, (kind, samples) in found.items()} == dict.fromkeys(
+        names, ("unknown", 6)
+    )
 
 
 def test_escapes_labels_and_help(tmp_path: Path) -> None:

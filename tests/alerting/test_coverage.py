@@ -39,15 +39,13 @@ def missing(expr: str, *known: str) -> list[str]:
         ("present_over_time(x[5m])", "", ["x"]),
         ("quantile_over_time(0.95, x[10m]) > 1", "", ["x"]),
         ("quantile(scalar(x), y)", "y", ["x"]),
-        ("max_over_time(rate(x[1m])[5m:15s]) offset 1m", "", ["x"]),
+        ("max_over_time(rate(x[1m])[5m:15s] offset 1m)", "", ["x"]),
         ("-(x @ 100)", "", ["x"]),
         ("vector(1) > 0", "", []),
         ("time() - x", "", ["x"]),
     ],
 )
-def test_a_rule_needs_what_its_expression_cannot_do_without(
-    expr: str, known: str, expected: list[str]
-) -> None:
+def test_a_rule_needs_what_its_expression_cannot_do_without(expr: str, known: str, expected: list[str]) -> None:
     assert missing(expr, known) == expected
 
 

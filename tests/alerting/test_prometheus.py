@@ -114,9 +114,7 @@ def test_a_refused_write_is_an_error(server: PrivatePrometheus) -> None:
         server.write(b"nonsense")
 
 
-def test_an_answer_that_is_not_one_is_an_error(
-    server: PrivatePrometheus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_is_not_one_is_an_error(server: PrivatePrometheus, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineError, match="Prometheus answered 404"):
         server._ask("nowhere", {})  # noqa: SLF001
 
@@ -143,9 +141,7 @@ def test_leaves_nothing_behind(metrics: Path, scratch: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_leaves_nothing_behind_after_an_exception(
-    metrics: Path, scratch: Path, error: type[BaseException]
-) -> None:
+def test_leaves_nothing_behind_after_an_exception(metrics: Path, scratch: Path, error: type[BaseException]) -> None:
     pids = []
 
     def use() -> None:
@@ -161,9 +157,7 @@ def test_leaves_nothing_behind_after_an_exception(
 
 
 @pytest.mark.parametrize("death", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_leaves_nothing_behind_whatever_ends_its_parent(
-    metrics: Path, scratch: Path, death: signal.Signals
-) -> None:
+def test_leaves_nothing_behind_whatever_ends_its_parent(metrics: Path, scratch: Path, death: signal.Signals) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, metrics], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -184,9 +178,7 @@ def test_a_server_that_died_is_an_engine_error(metrics: Path, scratch: Path) -> 
     assert not list(scratch.iterdir())
 
 
-def test_a_server_that_does_not_start_says_why(
-    metrics: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_does_not_start_says_why(metrics: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CONFIG", "nonsense: true\n")
 
     with (
@@ -198,9 +190,7 @@ def test_a_server_that_does_not_start_says_why(
     assert not list(scratch.iterdir())
 
 
-def test_tries_another_port_when_somebody_else_was_faster(
-    metrics: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tries_another_port_when_somebody_else_was_faster(metrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

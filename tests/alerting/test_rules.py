@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.alerting import rules as rules_module
-from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 from simulator.alerting.rules import check_rules, dump_rules, load_rules
+from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 from simulator.errors import EngineError, InputError, ToolMissing
 
 if TYPE_CHECKING:
@@ -79,9 +79,7 @@ def test_reads_everything_a_rule_says(workshop: Workshop) -> None:
             9,
         ),
     )
-    assert second.rules == (
-        AlertRule("TooMany", "x > 50", 0, 0, {"severity": "critical"}, {}, "second", file, 21),
-    )
+    assert second.rules == (AlertRule("TooMany", "x > 50", 0, 0, {"severity": "critical"}, {}, "second", file, 21),)
 
 
 def test_keeps_alerts_of_the_same_name_apart(workshop: Workshop) -> None:
@@ -110,8 +108,7 @@ def test_unwraps_every_document_of_a_file(workshop: Workshop) -> None:
 @pytest.mark.parametrize("kind", ["List", "PrometheusRuleList"])
 def test_unwraps_a_list_of_objects(workshop: Workshop, kind: str) -> None:
     items = "".join(
-        "  - " + (CRD % pair).rstrip("\n").replace("\n", "\n    ") + "\n"
-        for pair in (("g", "One"), ("h", "Two"))
+        "  - " + (CRD % pair).rstrip("\n").replace("\n", "\n    ") + "\n" for pair in (("g", "One"), ("h", "Two"))
     )
 
     file = workshop.file(f"apiVersion: v1\nkind: {kind}\nitems:\n{items}")
@@ -164,9 +161,7 @@ def test_writes_back_what_it_read(workshop: Workshop) -> None:
     ["x > 1\n", "x\n\n> 1", "  x > 1", "x >\t1\n  or y", 'x{a="é"} > 1 # é', "x > 1  \n", "\nx > 1", "1"],
 )
 def test_writes_any_expression_back_as_it_was(workshop: Workshop, text: str) -> None:
-    rule = AlertRule(
-        "A", text, labels={"a": "yes", "b": "1.0"}, annotations={"c": "null\n", "d": "a: b", "e": "~"}
-    )
+    rule = AlertRule("A", text, labels={"a": "yes", "b": "1.0"}, annotations={"c": "null\n", "d": "a: b", "e": "~"})
 
     (again,) = load_rules([workshop.file(dump_rules(RuleSet((Group("g", (rule,)),))))]).alerts()
 

@@ -83,17 +83,13 @@ def test_the_tools_folder_serves_what_path_lacks(path: Path, tools: Path) -> Non
 
 
 @pytest.mark.parametrize("binary", ["alertmanager", "prometheus-alertmanager"])
-def test_alertmanager_is_found_under_its_own_name_and_under_the_one_debian_gave_it(
-    path: Path, binary: str
-) -> None:
+def test_alertmanager_is_found_under_its_own_name_and_under_the_one_debian_gave_it(path: Path, binary: str) -> None:
     good(path, binary, version="0.25.0")
 
     assert find_tool("alertmanager") == Tool("alertmanager", path / binary, "0.25.0")
 
 
-def test_without_the_variable_the_current_directory_is_searched(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_variable_the_current_directory_is_searched(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SYNCSTORM_TOOLS")
     here = path.parent / "here" / ".tools" / "usr" / "bin"
     good(here, "prometheus")
@@ -338,9 +334,7 @@ def test_a_killed_fetch_leaves_nothing_that_is_taken_for_whole_and_the_next_one_
     (path / "dpkg").chmod(0o755)
     code = "from simulator.alerting.toolchain import fetch_tools; fetch_tools(print)"
     root = Path(__file__).parents[2]
-    fetch = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=root, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    fetch = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         wait_for(once.exists)
         wait_for(lambda: any(tools.parents[1].glob(".fetch-*/tree/usr/bin/*")))
@@ -368,9 +362,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
     ("installed", "way"),
     [(("brew",), "brew install prometheus"), ((), "`prometheus` and `promtool` are on PATH")],
 )
-def test_fetch_without_apt_names_the_one_way_to_get_the_tools(
-    path: Path, installed: tuple[str, ...], way: str
-) -> None:
+def test_fetch_without_apt_names_the_one_way_to_get_the_tools(path: Path, installed: tuple[str, ...], way: str) -> None:
     for other in installed:
         program(path / other, "")
 

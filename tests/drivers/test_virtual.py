@@ -13,11 +13,10 @@ from simulator.drivers.virtual import run_virtual
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import PlanFactory
-
     from simulator.conditions import Fault
     from simulator.core.metrics import Key
     from simulator.core.recording import Recording
+    from tests.conftest import PlanFactory
 
 EVERYONE = Share(1.0)
 
@@ -29,9 +28,7 @@ def _at(recording: Recording, time: float) -> dict[Key, int]:
 
 
 def _errors(values: dict[Key, int]) -> dict[str, int]:
-    return {
-        key[2]: value for key, value in values.items() if key[:2] == ("socket_auth", "error") and value
-    }
+    return {key[2]: value for key, value in values.items() if key[:2] == ("socket_auth", "error") and value}
 
 
 def test_scrapes_stand_at_whole_intervals_from_their_offset(plan: PlanFactory) -> None:
@@ -93,9 +90,7 @@ def test_open_sockets_survive_an_auth_fault(plan: PlanFactory, make_fault: Calla
     assert after["socket_heartbeat", "client"] - before["socket_heartbeat", "client"] > 40
 
 
-def test_a_mint_outage_is_invisible_to_the_sync_server(
-    plan: PlanFactory, make_fault: Callable[[str], Fault]
-) -> None:
+def test_a_mint_outage_is_invisible_to_the_sync_server(plan: PlanFactory, make_fault: Callable[[str], Fault]) -> None:
     run = plan((make_fault("auth.mint-outage"), 300, 1500), share=EVERYONE)
     last = run_virtual(run).recording.scrapes[-1]
     assert last["token_mint", "error"] > 0
@@ -115,9 +110,7 @@ def test_a_silent_client_is_timed_out_60_to_75_seconds_after_it_was_last_heard(
     assert _at(recording, 395)["socket_connection", "disconnect", "error"] == 0
 
 
-def test_four_silent_clients_cross_the_timeout_threshold(
-    plan: PlanFactory, make_fault: Callable[[str], Fault]
-) -> None:
+def test_four_silent_clients_cross_the_timeout_threshold(plan: PlanFactory, make_fault: Callable[[str], Fault]) -> None:
     """Each times out every 60 to 75 s and comes back: 4 / 75 s is just above 0.05/s."""
     run = plan((make_fault("liveness.silent-clients"), 0, 3000), share=EVERYONE, clients=4, seconds=3000)
     habits = replace(run.fleet.habits, session_lifetime_seconds=1e9, offline_seconds=0.001)
@@ -211,7 +204,7 @@ def test_series_that_are_not_initialised_are_absent_until_their_first_increment(
 
 
 def test_every_series_belongs_to_an_instrument_with_as_many_labels(plan: PlanFactory) -> None:
-    for key in run_virtual(plan()).recording.keys():
+    for key in run_virtual(plan()).recording.series_keys():
         instrument = INSTRUMENTS[key[0]]
         labels = key[1:-1] if instrument.kind == "summary" else key[1:]
         assert len(labels) == len(instrument.labels)

@@ -18,9 +18,8 @@ from simulator.drivers.virtual import run_virtual
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import PlanFactory
-
     from simulator.conditions import Fault
+    from tests.conftest import PlanFactory
 
 SEEDS = (1, 2, 3)
 START, END = 305.0, 800.0
@@ -32,9 +31,7 @@ def test_lazy_and_eager_runs_give_the_same_digest_and_reach_the_same_clients(
 ) -> None:
     run = plan((make_fault(fault_name), START, END), seed=seed)
     lazy, eager = run_virtual(run), run_virtual(run, eager=True)
-    for at, expected, found in zip(
-        eager.recording.times, eager.recording.scrapes, lazy.recording.scrapes, strict=True
-    ):
+    for at, expected, found in zip(eager.recording.times, eager.recording.scrapes, lazy.recording.scrapes, strict=True):
         assert found == expected, f"at {at}"
     assert lazy.recording.digest() == eager.recording.digest()
     assert lazy == eager
@@ -76,9 +73,7 @@ def test_another_seed_gives_another_run(plan: PlanFactory) -> None:
     assert len(digests) == len(SEEDS)
 
 
-def test_level_zero_changes_nothing(
-    plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
-) -> None:
+def test_level_zero_changes_nothing(plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str) -> None:
     fault, none = make_fault(fault_name), Share(0.0)
     base = plan().steps[0].conditions
     assert Conditions.fold(base.baseline, [("i", fault, none)]) == base
@@ -109,9 +104,7 @@ def test_clients_that_no_fault_reaches_do_not_suffer(
     assert run.control_harmed == 0
 
 
-def test_a_fault_leaves_no_residue_in_the_conditions(
-    make_fault: Callable[[str], Fault], fault_name: str
-) -> None:
+def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str], Fault], fault_name: str) -> None:
     baseline = Settings()
     fault = make_fault(fault_name)
     during = Conditions.fold(baseline, [("i", fault, Share(1.0))])
