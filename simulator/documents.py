@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-from simulator.errors import InputError, Place
+from simulator.errors import InputError, Place, show, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from pydantic_core import ErrorDetails
     from ruamel.yaml.nodes import Node
 
 KeyPath = tuple[str | int, ...]
@@ -59,8 +62,10 @@ def load_documents(file: Path) -> list[Document]:
         raise InputError("no such file", Place(file)) from None
     except IsADirectoryError:
         raise InputError("this is a folder, not a file", Place(file)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", Place(file)) from None
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", Place(file)) from None
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", Place(file)) from None
     return parse_documents(text, file)
 
 
@@ -70,17 +75,25 @@ def parse_documents(text: str, file: Path | str) -> list[Document]:
     Raises:
         InputError: the text is not YAML.
     """
-    yaml = YAML(typ="safe", pure=True)
     try:
-        values = list(yaml.load_all(text))
-        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ReusedAnchorWarning)  # YAML lets an anchor be defined anew
+            values = list(YAML(typ="safe", pure=True).load_all(text))
+            nodes = list(YAML(typ="safe", pure=True).compose_all(text))
+    except RecursionError:
+        raise InputError("is nested too deeply", Place(file)) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"character #x{error.character:04x} is not allowed"
+        raise InputError(f"is not valid YAML: {problem}", Place(file, line)) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         problem = (error.problem or "is not YAML").split("\n", 1)[0]
         raise InputError(f"is not valid YAML: {problem}", Place(file, line)) from None
-    except (YAMLError, ValueError) as error:
-        raise InputError(f"is not valid YAML: {str(error).splitlines()[0]}", Place(file)) from None
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:  # tags that do not fit
+        problem = str(error).split("\n", 1)[0]
+        raise InputError(f"is not valid YAML: {problem}", Place(file)) from None
     return [Document(file, value, node) for value, node in zip(values, nodes, strict=True)]
 
 
@@ -90,6 +103,47 @@ def format_key(path: Sequence[str | int]) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def explain_misfit(error: ErrorDetails, place: Place, known: Iterable[str] = ()) -> InputError:
+    """Return what pydantic says of a value in the words of its file; `known` are the keys that may stand there."""
+    kind, given = error["type"], show(error["input"])
+    limits = error.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            return unknown_name("key", str(error["loc"][-1]), known, place)
+        case "missing":
+            return InputError(f"the key '{error['loc'][-1]}' is missing", place)
+        case "value_error":
+            return InputError(str(limits["error"]), place)
+        case "too_short":
+            return InputError("is empty; it takes at least one item", place)
+        case "greater_than" | "greater_than_equal":
+            bound = f"must be above {limits['gt']:g}" if kind == "greater_than" else f"is at least {limits['ge']:g}"
+            return InputError(f"{given} is too small; it {bound}", place)
+        case "less_than" | "less_than_equal":
+            bound = f"must be below {limits['lt']:g}" if kind == "less_than" else f"is at most {limits['le']:g}"
+            return InputError(f"{given} is too large; it {bound}", place)
+        case "string_pattern_mismatch":
+            return InputError(f"{given} does not fit {limits['pattern']}", place)
+    needs = _NEEDS.get(kind.split("_", 1)[0])
+    text = f"{given} does not fit" if needs is None else f"{given} does not fit; it takes {needs}"
+    return InputError(text, place)
+
+
+_NEEDS = {
+    "bool": "true or false",
+    "dict": "a mapping",
+    "finite": "a finite number",
+    "float": "a number",
+    "int": "a whole number",
+    "invalid": "text as its key",
+    "list": "a list",
+    "model": "a mapping",
+    "string": "text",
+    "tuple": "a list",
+}
+"""What a value should have been, by the first word of pydantic's error type."""
 
 
 def _child(node: Node | None, step: str | int) -> tuple[Node, Node] | None:

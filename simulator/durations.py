@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import math
 import re
 
+from simulator.errors import show
+
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdwy])")
-_MISFIT = "'{}' is not a duration; write it like 15s, 5m or 1h30m"
-_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdwy]))+")
+_LONGEST_SECONDS = 100 * _UNIT_SECONDS["y"]
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smhdwy])")
+_WHOLE = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|[smhdwy]))+")
 
 
-def parse_duration(text: str | float) -> float:
+def parse_duration(raw: object) -> float:
     """Return the seconds in a text such as `1h30m`, `15s` or `250ms`; a bare number is seconds.
 
     Raises:
-        ValueError: the text is not a duration, or is negative.
+        ValueError: that is not a duration, or it is negative or longer than a hundred years.
     """
-    if isinstance(text, int | float) and not isinstance(text, bool):
-        seconds = float(text)
-    elif not isinstance(text, str):
-        raise ValueError(_MISFIT.format(text))  # noqa: TRY004  # what a validator is to raise
-    elif text.strip().startswith("-"):
-        raise ValueError(f"'{text}' is negative; a duration is zero or more")
-    elif _WHOLE.fullmatch(text.strip()):
-        seconds = sum(float(count) * _UNIT_SECONDS[unit] for count, unit in _PART.findall(text))
-    else:
-        try:
-            seconds = float(text)
-        except ValueError:
-            raise ValueError(_MISFIT.format(text)) from None
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(f"'{text}' is negative or endless; a duration is zero or more")
+    seconds = _read(raw)
+    if seconds is None or math.isnan(seconds):
+        raise ValueError(f"{show(raw)} is not a duration; write it like 15s, 5m or 1h30m")
+    if seconds < 0:
+        raise ValueError(f"{show(raw)} is negative; a duration is zero or more")
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError(f"{show(raw)} is too long; a duration is at most 100y")
     return round(seconds, 6)
+
+
+def _read(raw: object) -> float | None:
+    """Return the seconds, which may be negative or too many, or None for what is no duration at all."""
+    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+        return None
+    if isinstance(raw, str):
+        text = raw.strip()
+        sign, text = (-1, text[1:]) if text.startswith("-") else (1, text)
+        if _WHOLE.fullmatch(text):
+            return sign * sum(float(count) * _UNIT_SECONDS[unit] for count, unit in _PART.findall(text))
+    try:
+        return float(raw)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return None
 
 
 def format_duration(seconds: float) -> str:

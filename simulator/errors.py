@@ -4,6 +4,7 @@ SyncstormError
 ├── InputError          exit 2: something the user wrote is wrong; says what, where and how to go on
 ├── EngineError         exit 3: Prometheus or promtool was missing, died or refused
 │   └── ToolMissing
+├── FrameError          a frame of the channel cannot be read
 ├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
 └── MintFailed          its `reason` is why the issuer gave no token
 """
@@ -55,7 +56,7 @@ class InputError(SyncstormError):
     def __str__(self) -> str:
         where = str(self.place)
         text = f"{where}: {self.problem}" if where else self.problem
-        return f"{text} ({self.hint})" if self.hint else text
+        return _one_line(f"{text} ({self.hint})" if self.hint else text)
 
 
 class EngineError(SyncstormError):
@@ -66,6 +67,10 @@ class EngineError(SyncstormError):
 
 class ToolMissing(EngineError):
     """A program that the judge needs is not installed; the message says how to get it."""
+
+
+class FrameError(SyncstormError):
+    """A frame of the channel cannot be read; the message says why."""
 
 
 class TokenRejected(SyncstormError):
@@ -85,11 +90,35 @@ class MintFailed(SyncstormError):
 
 
 _LISTED_NAMES = 12
+_SHOWN_CHARACTERS = 80
+
+
+def shorten(text: str) -> str:
+    """Return a text that may be a whole file as one that fits into a message."""
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
+
+
+def show(value: object) -> str:
+    """Return a value of the user's as a message quotes it: short, and in the words of YAML."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "a mapping"
+        case list() | tuple() | set():
+            return "a list"
+        case int() if abs(value) >= 10**_SHOWN_CHARACTERS:
+            return "a huge number"
+        case _:
+            return f"'{shorten(str(value))}'"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], place: Place | None = None) -> InputError:
     """Build the error for a name that does not exist, with the nearest known name as its hint."""
     names = sorted(known)
+    name = shorten(name)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     if near:
         hint = f"did you mean '{near[0]}'?"
@@ -98,3 +127,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], place: Place | None
     else:
         hint = f"known: {', '.join(names[:_LISTED_NAMES])} and {len(names) - _LISTED_NAMES} more"
     return InputError(f"unknown {kind} '{name}'", place, hint)
+
+
+def _one_line(text: str) -> str:
+    """Return a text whose line breaks and control characters, which may come from the input, are written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

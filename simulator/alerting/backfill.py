@@ -26,7 +26,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 def write_openmetrics(exposition: Exposition, file: Path) -> None:
     """Write every sample of a run, with its time in seconds since the run's start."""
-    times = [f"{round(time * 1000) / 1000:.3f}" for time in exposition.times]
+    times = [time_text(round(time * 1000)) for time in exposition.times]
     with file.open("w", encoding="utf-8", newline="\n") as out:
         for family in exposition.families:
             for name, kind, series in _declared(family):
@@ -82,6 +82,15 @@ def _lines(series: Series, times: Sequence[str]) -> Iterator[str]:
     for value, time in zip(series.values, times, strict=True):
         if value is not None:
             yield f"{head} {number(value)} {time}\n"
+
+
+def time_text(milliseconds: int) -> str:
+    """Return a time in seconds that promtool reads as exactly this many milliseconds.
+
+    It multiplies by 1000 and cuts off the rest, so that 1.001 would be 1000 ms without one more digit.
+    """
+    text = f"{milliseconds / 1000:.3f}"
+    return text if int(float(text) * 1000) == milliseconds else f"{text}1"
 
 
 def number(value: float) -> str:

@@ -133,6 +133,7 @@ class Client:
         "_attempt",
         "_awaits_reply",
         "_chance",
+        "_channel_gone",
         "_habits",
         "_serials",
         "cursors",
@@ -152,6 +153,7 @@ class Client:
         self._chance = chance
         self._attempt = 0
         self._awaits_reply = False
+        self._channel_gone = False
         self._serials: dict[TimerName, int] = {"open": 0, "close": 0, "retry": 0, "answer": 0}
 
     # --- what people and machines do
@@ -210,14 +212,17 @@ class Client:
         return self.settings.clients.refresh_tokens and token.expires_at - TOKEN_MARGIN_SECONDS <= now
 
     def on_token(self, now: float, token: Token) -> list[Effect]:
-        """Dial with a token, and expect to be live in time."""
+        """Dial with a token, and expect to be live in time; one that comes too late is kept for the next time."""
         self.token = token
+        if self.state is not State.DIALING:
+            return []
         self._awaits_reply = False
+        self._channel_gone = False
         return [self._timer("answer", now + self.profile.answer_timeout_seconds), Dial(token)]
 
     def on_mint_failed(self, now: float) -> list[Effect]:
         """Back off: without a token there is nothing to dial with."""
-        return self._back_off(now)
+        return self._back_off(now) if self.state is State.DIALING else []
 
     def _on_no_answer(self, now: float) -> list[Effect]:
         return [HANG_UP, *self._back_off(now)]
@@ -248,12 +253,13 @@ class Client:
     def beat(self, now: float) -> list[Effect]:
         """Send a heartbeat; a peer that did not answer the one before is dead.
 
-        A client that a fault keeps from sending `sync:heartbeat` still keeps its socket open.
+        A client that a fault keeps from sending `sync:heartbeat`, or whose channel ended, still keeps its socket open.
         """
         if self._awaits_reply:
             return [HANG_UP, *self._back_off(now)]
         self._awaits_reply = True
-        return [SEND_HEARTBEAT if self.settings.clients.heartbeats else SEND_TRANSPORT_HEARTBEAT]
+        beats_on_channel = self.settings.clients.heartbeats and not self._channel_gone
+        return [SEND_HEARTBEAT if beats_on_channel else SEND_TRANSPORT_HEARTBEAT]
 
     def _on_accepted(self, _now: float, _message: Accepted) -> list[Effect]:
         self.state = State.JOINING
@@ -317,6 +323,7 @@ class Client:
 
     def _on_phx_close(self, now: float, _message: ChannelClosed) -> list[Effect]:
         if self.profile.on_phx_close == "ignore":
+            self._channel_gone = True
             return []
         return [HANG_UP, *self._back_off(now)]
 

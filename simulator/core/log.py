@@ -57,6 +57,7 @@ class Topic:
         events = self._events
         if not events or after >= self.head:
             return ()
+        limit = min(limit, len(events))  # a client may ask for more than islice can count
         wanted = self.head - after
         if wanted < len(events) // 2:
             return tuple(reversed(tuple(islice(reversed(events), max(0, wanted - limit), wanted))))

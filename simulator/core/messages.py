@@ -29,9 +29,10 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave the channel (`phx_leave`)."""
+    """Leave a channel (`phx_leave`)."""
 
     ref: Ref = None
+    topic: str = CHANNEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class BadRequest:
 
     code: str
     ref: Ref = None
+    topic: str = CHANNEL
 
 
 ClientMessage = Join | Leave | Subscribe | Unsubscribe | Heartbeat | TransportHeartbeat | BadRequest
@@ -89,7 +91,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The subscription stands; `watermarks` says how far each topic has been sent."""
+    """The subscription stands; `watermarks` says how far each of its topics has been sent."""
 
     subscription_id: str
     topics: tuple[str, ...]
@@ -152,7 +154,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class UpdateBatch:
-    """Events of one topic in order (`sync:update_batch`), and every subscribed topic's head."""
+    """Events of one topic in order (`sync:update_batch`), and the topic's head."""
 
     topic: str
     events: tuple[Event, ...]
@@ -229,4 +231,6 @@ class SocketClosed:
 
 
 NOTHING = Nothing()
+UNMATCHED = Problem("unmatched topic")
+"""Phoenix' own answer on a topic that nobody joined."""
 CHANNEL_CLOSED = ChannelClosed()

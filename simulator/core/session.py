@@ -1,7 +1,7 @@
 """The server's side of the sync channel: one session per socket, as a state machine.
 
     NEW --join--> JOINED --subscribe/unsubscribe/heartbeat--> JOINED
-                  JOINED --leave, timeout, end of the socket--> CLOSED
+                  JOINED --leave, timeout, end of the socket--> CLOSED --join--> JOINED
 
 What a session does in each state stands in `_HANDLERS`; a message that has no entry there is answered as Phoenix
 answers a topic that nobody joined. Only a heartbeat and a successful subscribe or unsubscribe refresh liveness.
@@ -17,6 +17,7 @@ from simulator.core.messages import (
     CHANNEL_CLOSED,
     NOTHING,
     TRANSPORT,
+    UNMATCHED,
     BadRequest,
     ErrorPush,
     Frame,
@@ -53,7 +54,6 @@ class State(Enum):
     CLOSED = "closed"
 
 
-UNMATCHED = Problem("unmatched topic")
 ROUNDING_SECONDS = 1e-6
 """Silence of just the timeout is not too long, however sums of floats come out."""
 STALE_MESSAGE = "cursor is older than retention floor"
@@ -88,7 +88,8 @@ class ChannelSession:
         """Return what the server sends back for a client's message, in order."""
         handler = _HANDLERS.get((self.state, type(message)))
         if handler is None:
-            return [Reply(message.ref, UNMATCHED)]
+            topic = message.topic if isinstance(message, BadRequest) else CHANNEL
+            return [Reply(message.ref, UNMATCHED, topic)]
         return handler(self, now, message, settings)
 
     def deliver(self, topic: str, settings: Settings) -> list[ServerMessage]:
@@ -96,7 +97,7 @@ class ChannelSession:
 
         A publish is only a hint, as in the original: what is sent is re-read from the log.
         """
-        if topic not in self.watermarks:
+        if self.state is not State.JOINED or topic not in self.watermarks:
             return []
         return self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch)
 
@@ -120,15 +121,25 @@ class ChannelSession:
             return [Reply(message.ref, Problem("bad_topic"), message.topic)]
         self.state = State.JOINED
         self.joined_at = self.last_seen_at = now
+        self.watermarks = {}
         self.subscription_id = self.server.count_connect()
         return [Reply(message.ref, Joined(self.subscription_id, self.allowed_topics))]
 
-    def _leave(self, _now: float, message: Leave, _settings: Settings) -> list[ServerMessage]:
+    def _join_again(self, now: float, message: Join, settings: Settings) -> list[ServerMessage]:
+        """Close the channel and open it anew, as Phoenix does about a second join."""
+        if message.topic != CHANNEL:
+            return self._join(now, message, settings)
+        self.end("normal")
+        return [CHANNEL_CLOSED, *self._join(now, message, settings)]
+
+    def _leave(self, now: float, message: Leave, settings: Settings) -> list[ServerMessage]:
+        if message.topic != CHANNEL:
+            return self._leave_unjoined(now, message, settings)
         self.end("normal")
         return [Reply(message.ref, NOTHING), CHANNEL_CLOSED]
 
     def _leave_unjoined(self, _now: float, message: Leave, _settings: Settings) -> list[ServerMessage]:
-        return [Reply(message.ref, NOTHING)]
+        return [Reply(message.ref, NOTHING, message.topic)]
 
     def _heartbeat(self, now: float, message: Heartbeat, _settings: Settings) -> list[ServerMessage]:
         self.last_seen_at = now
@@ -160,7 +171,8 @@ class ChannelSession:
         metrics.observe(("replay_catchup_duration_ms", "ok"), 0)
         if any(cursor > 0 for cursor in message.resume_after.values()):
             metrics.add(("socket_reconnect", "ok"))
-        response = Subscribed(self.subscription_id, tuple(self.watermarks), dict(self.watermarks))
+        watermarks = {topic: self.watermarks[topic] for topic in message.topics}
+        response = Subscribed(self.subscription_id, message.topics, watermarks)
         return [*pushes, Reply(message.ref, response)]
 
     def _refuse(self, message: Subscribe) -> Problem | None:
@@ -191,7 +203,7 @@ class ChannelSession:
         return [Reply(message.ref, Unsubscribed(self.subscription_id, tuple(self.watermarks)))]
 
     def _bad_request(self, _now: float, message: BadRequest, _settings: Settings) -> list[ServerMessage]:
-        return [Reply(message.ref, Problem(message.code))]
+        return [Reply(message.ref, Problem(message.code), message.topic)]
 
     def _replay(self, topic: str, after: int, batch: int) -> list[ServerMessage]:
         """Return a topic's events beyond a watermark in batches, each as a batch and again as a frame."""
@@ -200,8 +212,7 @@ class ChannelSession:
         head = log[topic].head
         while events := log[topic].read(after, batch):
             after = events[-1].watermark
-            heads = {name: log[name].head for name in self.watermarks}
-            update = UpdateBatch(topic, events, after >= head, heads)
+            update = UpdateBatch(topic, events, after >= head, {topic: head})
             pushes += [update, Frame("UPDATE_BATCH", topic, after, update)]
         self.watermarks[topic] = max(after, self.watermarks[topic])
         return pushes
@@ -215,11 +226,13 @@ class ChannelSession:
 _HANDLERS: dict[tuple[State, type], Callable[..., list[ServerMessage]]] = {
     (State.NEW, Join): ChannelSession._join,
     (State.NEW, Leave): ChannelSession._leave_unjoined,
+    (State.JOINED, Join): ChannelSession._join_again,
     (State.JOINED, Leave): ChannelSession._leave,
     (State.JOINED, Subscribe): ChannelSession._subscribe,
     (State.JOINED, Unsubscribe): ChannelSession._unsubscribe,
     (State.JOINED, Heartbeat): ChannelSession._heartbeat,
     (State.JOINED, BadRequest): ChannelSession._bad_request,
+    (State.CLOSED, Join): ChannelSession._join,
     (State.CLOSED, Leave): ChannelSession._leave_unjoined,
     **{(state, TransportHeartbeat): ChannelSession._transport_heartbeat for state in State},
 }

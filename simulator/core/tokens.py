@@ -6,10 +6,10 @@ So verification of a token's form and signature is a pure function of token and 
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ SKEW_SECONDS = 30
 """How far `iat` and `nbf` may lie ahead; `exp` has no leeway."""
 
 _CACHED_TOKENS = 50_000
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _JWS = PyJWS(algorithms=[ALGORITHM])
 
 
@@ -95,7 +96,7 @@ class Claims:
     issued_at: int
     not_before: int
     expires_at: int
-    issuer: str
+    issuer: Any
     audience: Any
     claims_version: Any
 
@@ -121,9 +122,9 @@ class Verifier:
         verifier = settings.verifier
         wall_time = self._epoch + now + verifier.clock_ahead - verifier.clock_behind
         _check_times(claims, wall_time)
-        expected = (verifier.issuer, verifier.audience, verifier.claims_version)
-        if (claims.issuer, claims.audience, claims.claims_version) != expected:
-            raise TokenRejected("claim_mismatch")
+        _check_expected(claims.issuer, verifier.issuer)
+        _check_expected(claims.audience, verifier.audience)
+        _check_expected(claims.claims_version, verifier.claims_version)
         return claims
 
     def _check_signature(self, token: str, settings: Settings) -> Claims:
@@ -156,17 +157,16 @@ class Verifier:
 def _check_form(token: str, keyring: Mapping[str, bytes]) -> Any:
     """Return the payload of a token after decode, algorithm, kid, keyring and signature, in this order."""
     segments = token.split(".")
-    if len(segments) != 3 or not all(segments):
+    if len(segments) != 3:
         raise TokenRejected("invalid_token_format")
-    try:
-        raw_header, raw_payload, _ = (base64url_decode(segment) for segment in segments)
-    except (ValueError, binascii.Error):
-        raise TokenRejected("invalid_token_encoding") from None
+    raw_header, raw_payload, _ = (_decode_segment(segment) for segment in segments)
     header = _read_object(raw_header, "invalid_header")
-    payload = _read_object(raw_payload, "invalid_claims")
-    if header.get("alg") != ALGORITHM:
+    payload = _read_object(raw_payload, "invalid_token_encoding")
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or not algorithm:
+        raise TokenRejected("invalid_header")
+    if algorithm != ALGORITHM:
         raise TokenRejected("unsupported_alg")
-    kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
         raise TokenRejected("missing_kid")
     if kid not in keyring:
@@ -178,6 +178,16 @@ def _check_form(token: str, keyring: Mapping[str, bytes]) -> Any:
     except jwt.InvalidTokenError:
         raise TokenRejected("invalid_token") from None
     return payload
+
+
+def _decode_segment(segment: str) -> bytes:
+    # PyJWT's decoder passes over characters that base64url does not have; a token may not be read past them.
+    if not _BASE64URL.fullmatch(segment):
+        raise TokenRejected("invalid_token_encoding")
+    try:
+        return base64url_decode(segment)
+    except ValueError:
+        raise TokenRejected("invalid_token_encoding") from None
 
 
 def _read_object(raw: bytes, reason: str) -> dict[str, Any]:
@@ -193,26 +203,36 @@ def _read_object(raw: bytes, reason: str) -> dict[str, Any]:
 def _read_claims(payload: dict[str, Any]) -> Claims:
     """Return the claims if their types are right: times whole numbers, names non-empty, scopes a list or CSV."""
     issued_at, expires_at = payload.get("iat"), payload.get("exp")
-    not_before = payload.get("nbf", issued_at)
+    not_before = issued_at if payload.get("nbf") is None else payload["nbf"]
     times_fit = all(type(value) is int for value in (issued_at, expires_at, not_before))  # a bool is none
     names = [payload.get(name) for name in ("sub", "jti", "oa_org_id")]
     names_fit = all(isinstance(name, str) and name for name in names)
-    scopes = payload.get("oa_sync_scopes")
-    if isinstance(scopes, str):
-        scopes = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    scopes_fit = isinstance(scopes, list) and scopes and all(isinstance(scope, str) for scope in scopes)
-    if not (times_fit and names_fit and scopes_fit):
+    scopes = _read_scopes(payload.get("oa_sync_scopes"))
+    if not (times_fit and names_fit and scopes):
         raise TokenRejected("invalid_claims")
     return Claims(
         subject=payload["sub"],
-        scopes=tuple(scopes or ()),
+        scopes=scopes,
         issued_at=payload["iat"],
         not_before=int(not_before or 0),
         expires_at=payload["exp"],
-        issuer=payload.get("iss", ""),
+        issuer=payload.get("iss"),
         audience=payload.get("aud"),
         claims_version=payload.get("oa_claims_version"),
     )
+
+
+def _read_scopes(raw: Any) -> tuple[str, ...]:
+    """Return the scopes of a list or of a CSV text, trimmed; as in the original, what is not text is passed over."""
+    entries = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list) else []
+    trimmed = (entry.strip() for entry in entries if isinstance(entry, str))
+    return tuple(scope for scope in trimmed if scope)
+
+
+def _check_expected(actual: Any, expected: str) -> None:
+    """Refuse a claim that is not what is expected, or a list that does not have it."""
+    if not (expected in actual if isinstance(actual, list) else actual == expected):
+        raise TokenRejected("claim_mismatch")
 
 
 def _check_times(claims: Claims, wall_time: float) -> None:

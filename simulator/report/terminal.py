@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -48,7 +49,7 @@ def _title(verdict: Verdict) -> Text:
 
 def _timeline(verdict: Verdict, width: int) -> Table:
     columns = max(20, min(90, width // 2))
-    table = _table()
+    table = Table(box=None, padding=(0, 1), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for bar in draw_bars(verdict):
@@ -94,7 +95,7 @@ def _alerts(alerts: Sequence[AlertEntry]) -> RenderableType:
     blind = [alert.alert for alert in alerts if alert.state == "no_data"]
     if not blind:
         return table
-    listed = Text.assemble(" no data for: ", (", ".join(blind), "dim"), overflow="fold")
+    listed = Padding(Text.assemble("no data for ", (", ".join(blind), "dim"), overflow="fold"), (0, 1))
     return Group(table, listed) if table.rows else listed
 
 

@@ -94,7 +94,7 @@ def auth(rate: float, share: float, end: float) -> dict[str, Curve]:
         ),
     ],
 )
-def test_an_alert_fires_and_resolves_when_its_arithmetic_says(
+def test_an_alert_fires_and_resolves_when_its_arithmetic_says(  # noqa: PLR0917
     workshop: Workshop,
     alert: str,
     curves: dict[str, Curve],

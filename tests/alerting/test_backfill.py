@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from simulator.alerting.backfill import create_blocks, write_openmetrics
+from simulator.alerting.backfill import create_blocks, time_text, write_openmetrics
 from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.alerting.toolchain import find_tool
 from simulator.errors import EngineError
@@ -34,7 +36,7 @@ def parsed(text: str) -> dict[str, tuple[str, list[tuple[str, float, float]]]]:
     """Parse with another library: type and samples (name, value, time) by family."""
     return {
         family.name: (family.type, [(one.name, one.value, float(one.timestamp)) for one in family.samples])
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
     }
 
 
@@ -48,6 +50,15 @@ def test_writes_each_series_in_time_order_with_seconds_since_the_start(tmp_path:
         'x{a="b"} 1 5.550\nx{a="b"} 2.5 20.550\nx{a="b"} 3 35.550\n'
         "x 4 5.550\nx 5 20.550\nx 6 35.550\n# EOF\n"
     )
+
+
+@given(st.integers(0, 10**11))
+def test_promtool_reads_every_time_to_the_millisecond(milliseconds: int) -> None:
+    text = time_text(milliseconds)
+
+    # As the OpenMetrics parser of Prometheus does it.
+    assert int(float(text) * 1000) == milliseconds
+    assert abs(float(text) - milliseconds / 1000) < 0.001
 
 
 def test_leaves_out_what_a_scrape_did_not_have(tmp_path: Path) -> None:
@@ -86,7 +97,7 @@ def test_escapes_labels_and_help(tmp_path: Path) -> None:
     value = 'back\\slash "quoted"\nline é'
     run = exposition(Family("x", "gauge", value, (Series("x", (("a", value),), [1, 2, 3]),)))
 
-    (family,) = text_string_to_metric_families(text_of(run, tmp_path))
+    (family,) = text_string_to_metric_families(text_of(run, tmp_path))  # type: ignore[no-untyped-call]
 
     assert family.documentation == value
     assert family.samples[0].labels == {"a": value}

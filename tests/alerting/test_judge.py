@@ -196,9 +196,10 @@ def test_metrics_of_an_earlier_run_are_not_judged(workshop: Workshop) -> None:
     out = workshop.folder / "out"
     rules = workshop.rules("- {alert: A, expr: x > 0}")
 
+    curves: tuple[Curve, Curve] = (lambda _: 1, lambda _: 0)
     states = [
         judge(
-            workshop.exposition({"x": lambda _, value=value: value}),
+            workshop.exposition({"x": curve}),
             rules,
             evaluation_interval_seconds=15,
             duration_seconds=1800,
@@ -206,7 +207,7 @@ def test_metrics_of_an_earlier_run_are_not_judged(workshop: Workshop) -> None:
         )
         .rules[0]
         .state
-        for value in (1, 0)
+        for curve in curves
     ]
 
     assert states == ["fired", "silent"]

@@ -84,6 +84,16 @@ def test_second_zero_of_the_run_is_second_zero_of_prometheus(server: PrivateProm
     assert server.query("hour()", 7200) == [({}, (7200.0, "2"))]
 
 
+def test_every_sample_has_its_time_to_the_millisecond(workshop: Workshop, tmp_path: Path) -> None:
+    run = workshop.exposition({"x": lambda t: round(t * 1000)}, duration=9000, offset=5.55)
+    write_openmetrics(run, tmp_path / "metrics.om")
+
+    with PrivatePrometheus(tmp_path / "metrics.om") as prometheus:
+        found = prometheus.query_range("round(timestamp(x) * 1000) - x", 0, 9000, 15)
+
+    assert {value for _, samples in found for _, value in samples} == {"0"}
+
+
 def test_answers_scalars_as_one_element_without_labels(server: PrivatePrometheus) -> None:
     assert server.query("1 + 1", 15) == [({}, (15.0, "2"))]
 
@@ -172,7 +182,7 @@ def test_leaves_nothing_behind_whatever_ends_its_parent(metrics: Path, scratch: 
 def test_a_server_that_died_is_an_engine_error(metrics: Path, scratch: Path) -> None:
     with PrivatePrometheus(metrics) as prometheus:
         os.kill(prometheus.pid, signal.SIGKILL)
-        with pytest.raises(EngineError, match="Prometheus (died|does not answer)"):
+        with pytest.raises(EngineError, match=r"Prometheus (died|does not answer)"):
             prometheus.query("x", 0)
 
     assert not list(scratch.iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,8 @@ from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 from simulator.errors import EngineError, InputError, ToolMissing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.alerting.conftest import Workshop
 
 PLAIN = """\
@@ -320,7 +321,7 @@ def test_promtool_has_the_last_word_about_syntax_the_parser_refuses(
     def refuse(_: str) -> None:
         raise ValueError("never heard of it")
 
-    monkeypatch.setattr(rules_module.promql_parser, "parse", refuse)
+    monkeypatch.setattr("simulator.alerting.rules.promql_parser.parse", refuse)
 
     assert workshop.rules("- {alert: A, expr: x > 1}").alert_names() == ("A",)
 
