@@ -83,9 +83,8 @@ def parse_documents(text: str, file: Path | str) -> list[Document]:
     except RecursionError:
         raise InputError("is nested too deeply", Place(file)) from None
     except ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        problem = f"character #x{error.character:04x} is not allowed"
-        raise InputError(f"is not valid YAML: {problem}", Place(file, line)) from None
+        place = Place(file, text.count("\n", 0, error.position) + 1)
+        raise InputError(f"is not valid YAML: character #x{error.character:04x} is not allowed", place) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
@@ -107,28 +106,32 @@ def format_key(path: Sequence[str | int]) -> str:
 
 def explain_misfit(error: ErrorDetails, place: Place, known: Iterable[str] = ()) -> InputError:
     """Return what pydantic says of a value in the words of its file; `known` are the keys that may stand there."""
-    kind, given = error["type"], show(error["input"])
-    limits = error.get("ctx", {})
-    match kind:
+    name = str(error["loc"][-1]) if error["loc"] else ""
+    match error["type"]:
         case "extra_forbidden":
-            return unknown_name("key", str(error["loc"][-1]), known, place)
+            return unknown_name("key", name, known, place)
         case "missing":
-            return InputError(f"the key '{error['loc'][-1]}' is missing", place)
+            return InputError(f"the key '{name}' is missing", place)
         case "value_error":
-            return InputError(str(limits["error"]), place)
+            return InputError(str(error["ctx"]["error"]), place)
+        case _:
+            return InputError(_say_misfit(error["type"], show(error["input"]), error.get("ctx", {})), place)
+
+
+def _say_misfit(kind: str, given: str, limits: dict[str, Any]) -> str:
+    match kind:
         case "too_short":
-            return InputError("is empty; it takes at least one item", place)
-        case "greater_than" | "greater_than_equal":
-            bound = f"must be above {limits['gt']:g}" if kind == "greater_than" else f"is at least {limits['ge']:g}"
-            return InputError(f"{given} is too small; it {bound}", place)
-        case "less_than" | "less_than_equal":
-            bound = f"must be below {limits['lt']:g}" if kind == "less_than" else f"is at most {limits['le']:g}"
-            return InputError(f"{given} is too large; it {bound}", place)
+            return "is empty; it takes at least one item"
         case "string_pattern_mismatch":
-            return InputError(f"{given} does not fit {limits['pattern']}", place)
+            return f"{given} does not fit {limits['pattern']}"
+        case "greater_than":
+            return f"{given} is too small; it must be above {limits['gt']:g}"
+        case "greater_than_equal":
+            return f"{given} is too small; it must be at least {limits['ge']:g}"
+        case "less_than_equal":
+            return f"{given} is too large; it must be at most {limits['le']:g}"
     needs = _NEEDS.get(kind.split("_", 1)[0])
-    text = f"{given} does not fit" if needs is None else f"{given} does not fit; it takes {needs}"
-    return InputError(text, place)
+    return f"{given} does not fit" if needs is None else f"{given} does not fit; it takes {needs}"
 
 
 _NEEDS = {

@@ -54,10 +54,10 @@ class Dependence:
     def _foreign_alert(self, rule: AlertRule) -> str | None:
         if not names_read(rule.expr) & ALERTS:
             return None
-        foreign = set(self.ruleset.alert_names()) - set(self.part.alert_names())
-        for selector in selectors(promql.parse(rule.expr)):
-            if selector.name in ALERTS and foreign & (alert_names_of(selector) or foreign):
-                return "it reads alerts of a group with another interval"
+        here = set(self.part.alerts())
+        foreign = {other.alert for other in self.ruleset.alerts() if other not in here}
+        if any(foreign & (asked or foreign) for asked in _alerts_read(rule.expr)):
+            return "it reads alerts of a group with another interval"
         return None
 
     def _all_read(self, expr: str) -> set[str]:
@@ -79,6 +79,15 @@ def names_read(expr: str) -> set[str | None]:
     except ValueError:
         # Syntax that only promtool knows: any word may be a name.
         return set(_WORD.findall(expr))
+
+
+def _alerts_read(expr: str) -> list[set[str]]:
+    """Return, per selector of ALERTS, the alert name it asks for, an empty set where it may be any."""
+    try:
+        found = selectors(promql.parse(expr))
+    except ValueError:
+        return [set()]
+    return [alert_names_of(selector) for selector in found if name_of(selector) in ALERTS]
 
 
 def name_of(selector: promql.VectorSelector) -> str | None:

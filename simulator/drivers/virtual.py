@@ -9,33 +9,29 @@ from typing import TYPE_CHECKING, Any
 from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
 from simulator.core import client as clients
 from simulator.core.log import EventLog
-from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.messages import SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
 from simulator.core.recording import Recording, Run
 from simulator.core.server import SyncServer
-from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.core.tokens import Issuer, Verifier
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
+from simulator.drivers.listener import Listener
 from simulator.drivers.quiet import Quiet
 from simulator.drivers.reach import Reach
-from simulator.errors import MintFailed, TokenRejected
+from simulator.errors import MintFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from simulator.conditions import Impulse, Settings
-    from simulator.core.messages import ServerMessage
     from simulator.core.plan import Plan, Step
     from simulator.drivers.link import Direction
 
 EPOCH = 0
 """The Unix time of a virtual run's start: second t of the run is timestamp t in everything it writes."""
 
-_ACCEPTED = Accepted()
-_REFUSED = Refused()
 _CLOSED_BY_CLIENT = SocketClosed(1000)
-_LOST = SocketClosed(1006)
 
 
 def run_virtual(
@@ -63,7 +59,6 @@ class _VirtualRun:
         on_progress: Callable[[float], None],
     ) -> None:
         self._plan = plan
-        self._eager = eager
         self._on_note = on_note
         self._on_progress = on_progress
         run_secret = f"syncstorm/{plan.seed}".encode()
@@ -71,11 +66,12 @@ class _VirtualRun:
         self._metrics = Metrics(initialise=plan.initialise_series)
         self._log = EventLog(plan.fleet.habits.topics)
         self._issuer = Issuer(run_secret, EPOCH)
-        self._server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
         self._agenda = Agenda()
         self._carrier = Carrier(self._agenda, self._arrive)
-        self._quiet = Quiet(self._server, eager=eager)
+        server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
+        self._quiet = Quiet(server, eager=eager)
         self._reach = Reach(len(plan.fleet.profiles))
+        self._listener = Listener(server, self._agenda, self._carrier, self._reach, eager=eager)
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
         self._clients = [
             clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
@@ -116,9 +112,7 @@ class _VirtualRun:
     def _publish(self, topic: str, phase: float, number: int) -> None:
         self._log[topic].append(self._agenda.now)
         for link in tuple(self._quiet.loud):
-            session, settings = link.session, link.client.settings
-            if session is not None and link.server_open and not settings.delivery.paused:
-                self._send_down(link, session.deliver(topic, settings))
+            self._listener.deliver(link, topic)
         due = (number + 1 + phase) / self._plan.fleet.publish_rate
         self._agenda.at(due, Rank.EVENT, self._publish, topic, phase, number + 1)
 
@@ -165,7 +159,7 @@ class _VirtualRun:
         self._perform(index, effects)
         if link is not None and link.client_open:
             self._reach.meet(index, "path")
-            self._watch(link)
+            self._listener.watch(link)
             if link.live_at is not None:
                 self._reach.meet(index, "connected")
                 self._quiet.try_deliveries(link)
@@ -187,7 +181,7 @@ class _VirtualRun:
         if link is not None and link.server_open:
             self._reach.touch(index, injection)
             self._quiet.settle(link, self._agenda.now)
-            self._end_socket(link)
+            self._listener.drop(link)
 
     # --- what clients do
 
@@ -255,7 +249,7 @@ class _VirtualRun:
         self._reach.meet(index, "connected")
         self._quiet.try_deliveries(link)
         if not self._quiet.try_beats(link, self._agenda.now):
-            self._watch(link)
+            self._listener.watch(link)
             self._await_beat(link)
 
     def _await_beat(self, link: Link) -> None:
@@ -272,69 +266,6 @@ class _VirtualRun:
         if link.client_open and not self._quiet.try_beats(link, self._agenda.now):
             self._await_beat(link)
 
-    # --- what the server does
-
-    def _watch(self, link: Link) -> None:
-        """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
-        if link.server_open:
-            self._await_tick(link)
-            self._await_idle(link)
-
-    def _await_tick(self, link: Link) -> None:
-        """Set the next tick; ticks that could not find the channel silent yet are passed over unless eager."""
-        session, liveness = link.session, link.client.settings.liveness
-        if session is None or session.state is not State.JOINED:
-            return
-        now, serial = self._agenda.now, link.replace_timer("tick")
-        earliest = now if self._eager else max(now, session.last_seen_at + liveness.timeout + ROUNDING_SECONDS)
-        number = max(1, math.floor((earliest - session.joined_at) / liveness.tick))
-        while session.joined_at + number * liveness.tick <= earliest:
-            number += 1
-        self._agenda.at(session.joined_at + number * liveness.tick, Rank.LOOK, self._tick, link, serial)
-
-    def _tick(self, link: Link, serial: int) -> None:
-        session = link.session
-        if link.serial["tick"] != serial or session is None or not link.server_open or link.lazy_beats:
-            return
-        pushes = session.tick(self._agenda.now, link.client.settings)
-        if pushes:
-            self._reach.harmed.add(link.index)
-            self._send_down(link, pushes)
-        else:
-            self._await_tick(link)
-
-    def _await_idle(self, link: Link) -> None:
-        due = link.last_frame_at + link.client.settings.liveness.transport_idle
-        self._agenda.at(due, Rank.LOOK, self._check_idle, link, link.replace_timer("idle"))
-
-    def _check_idle(self, link: Link, serial: int) -> None:
-        if link.serial["idle"] != serial or not link.server_open or link.lazy_beats:
-            return
-        if link.last_frame_at + link.client.settings.liveness.transport_idle > self._agenda.now:
-            self._await_idle(link)
-        else:
-            self._end_socket(link)
-
-    def _end_socket(self, link: Link) -> None:
-        link.server_open = False
-        if link.session is not None:
-            link.session.end("error")
-        self._carrier.send(link, "down", _LOST)
-
-    def _handshake(self, link: Link, token: str | None) -> None:
-        self._reach.meet(link.index, "handshake")
-        now, settings = self._agenda.now, link.client.settings
-        try:
-            link.session = self._server.handshake(now, token, settings)
-        except TokenRejected:
-            self._reach.harmed.add(link.index)
-            self._carrier.send(link, "down", _REFUSED)
-            return
-        link.server_open = True
-        self._carrier.send(link, "down", _ACCEPTED)
-        if self._eager or not link.is_clear:
-            self._await_idle(link)
-
     # --- messages
 
     def _send_up(self, index: int, message: Any) -> None:
@@ -342,39 +273,10 @@ class _VirtualRun:
         if link is not None:
             self._carrier.send(link, "up", message)
 
-    def _send_down(self, link: Link, messages: Iterable[ServerMessage]) -> None:
-        for message in messages:
-            self._carrier.send(link, "down", message)
-
     def _arrive(self, link: Link, direction: Direction, message: Any) -> None:
         if direction == "up":
-            self._arrive_at_server(link, message)
+            self._listener.receive(link, message)
         elif link.client_open:
             self._perform(link.index, link.client.receive(self._agenda.now, message))
             if link.live_at is not None and link.client_open and not link.lazy_deliveries:
                 self._quiet.try_deliveries(link)
-
-    def _arrive_at_server(self, link: Link, message: Any) -> None:
-        now = self._agenda.now
-        link.last_frame_at = now
-        if type(message) is Upgrade:
-            self._handshake(link, message.token)
-        elif type(message) is SocketClosed:
-            if link.server_open and link.session is not None:
-                link.session.end("normal")
-            link.server_open = False
-        elif not link.server_open or link.session is None:
-            self._carrier.send(link, "down", _LOST)
-        else:
-            replies = link.session.receive(now, message, link.client.settings)
-            self._send_down(link, replies)
-            if type(message) is Subscribe:
-                self._meet_at_subscribe(link.index, replies)
-            elif type(message) is Join and (self._eager or not link.is_clear):
-                self._await_tick(link)
-
-    def _meet_at_subscribe(self, index: int, replies: list[ServerMessage]) -> None:
-        self._reach.meet(index, "resume")
-        self._reach.meet(index, "replay")
-        if type(replies[0]) is ErrorPush:
-            self._reach.meet(index, "stale")

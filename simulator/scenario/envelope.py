@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Envelope
 
 SAMPLE_SECONDS = 5.0
-"""A moving level is held for this long at a time."""
+"""A moving level is held for this long at a time; of a short wave there are at least as many samples as follows."""
+
+SAMPLES_PER_WAVE = 20
 
 
 def fraction_at(envelope: Envelope | None, elapsed: float) -> float:
@@ -19,7 +21,7 @@ def fraction_at(envelope: Envelope | None, elapsed: float) -> float:
     if envelope.ramp is not None:
         return min(1.0, elapsed / envelope.ramp)
     if envelope.pulse is not None:
-        return 1.0 if elapsed % envelope.pulse.every < envelope.pulse.on else 0.0
+        return 1.0 if _micros(elapsed) % _micros(envelope.pulse.every) < _micros(envelope.pulse.on) else 0.0
     assert envelope.sine is not None
     return (1 - math.cos(2 * math.pi * elapsed / envelope.sine)) / 2
 
@@ -33,6 +35,11 @@ def change_times(envelope: Envelope | None, length: float) -> list[float]:
         edges = [n * envelope.pulse.every + part for n in range(count) for part in (0.0, envelope.pulse.on)]
     else:
         moving = length if envelope.ramp is None else min(length, envelope.ramp)
-        edges = [n * SAMPLE_SECONDS for n in range(math.ceil(moving / SAMPLE_SECONDS))]
+        step = SAMPLE_SECONDS if envelope.sine is None else min(SAMPLE_SECONDS, envelope.sine / SAMPLES_PER_WAVE)
+        edges = [n * step for n in range(math.ceil(moving / step))]
         edges.append(moving)
-    return sorted({edge for edge in edges if edge < length})
+    return sorted({round(edge, 6) for edge in edges if round(edge, 6) < length})
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from copy import copy
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from simulator.conditions import KNOBS
-from simulator.documents import Document, format_key, load_documents
-from simulator.errors import InputError, Place, unknown_name
-from simulator.scenario.schema import Entry, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
+from simulator.documents import Document, explain_misfit, format_key, load_documents, parse_documents
+from simulator.errors import InputError, Place, shorten, show, unknown_name
+from simulator.scenario.schema import ENTRY_KEYS, Entry, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
@@ -45,22 +46,29 @@ def load_scenario(name: str, overrides: Mapping[str, str] | None = None) -> Load
     """
     file = find_file("scenario", name)
     documents = load_documents(file)
-    if len(documents) != 1 or not isinstance(documents[0].data, dict):
-        raise InputError("a scenario is one YAML mapping", Place(file))
-    document = documents[0]
-    return validate(document, overrides or {})
+    if not documents or (len(documents) == 1 and documents[0].data is None):
+        raise InputError("is empty; a scenario is one YAML mapping", Place(file))
+    if len(documents) > 1:
+        raise InputError(f"has {len(documents)} YAML documents; a scenario is one", Place(file))
+    return validate(documents[0], overrides or {})
 
 
 def validate(document: Document, overrides: Mapping[str, str]) -> LoadedScenario:
-    """Return a document as a scenario."""
-    data, overridden = document.data, set()
-    for key, text in overrides.items():
-        overridden.add(_override(data, key, text))
+    """Return a document as a scenario.
+
+    Raises:
+        InputError: it says something that does not fit.
+    """
+    if not isinstance(document.data, dict):
+        raise InputError(f"a scenario is one YAML mapping, not {show(document.data)}", document.place(()))
+    data = dict(document.data)
+    overridden = frozenset([_override(data, key, text) for key, text in overrides.items()])
+    document = replace(document, data=data)
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as invalid:
-        raise _explain(invalid, document, frozenset(overridden)) from None
-    loaded = LoadedScenario(scenario, document, frozenset(overridden))
+        raise _explain(invalid, document, overridden) from None
+    loaded = LoadedScenario(scenario, document, overridden)
     for knob in scenario.conditions:
         if knob not in KNOBS:
             raise unknown_name("knob", knob, KNOBS, loaded.place(("conditions", knob)))
@@ -69,30 +77,49 @@ def validate(document: Document, overrides: Mapping[str, str]) -> LoadedScenario
 
 # --- overrides
 
+_KEY = re.compile(r"[\w-]+(?:\.[\w-]+|\[[0-9]+\])*", re.ASCII)
+_STEP = re.compile(r"[\w-]+", re.ASCII)
+_MAPPINGS = {"fleet", "monitoring", "conditions", "profiles", "envelope", "pulse", "set", "fires", "silent"}
+"""Keys that an override makes where the file leaves them out."""
+
 
 def _override(data: dict[str, Any], key: str, text: str) -> str:
     """Lay one `KEY=VALUE` over a scenario's data and return the key path that it set."""
-    try:
-        value = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        value = text
-    if key in KNOBS:
-        data["conditions"] = {**(data.get("conditions") or {}), key: value}
-        return f"conditions.{key}"
-    path: list[int | str] = [int(step) if step.isdecimal() else step for step in key.split(".")]
+    path = ("conditions", key) if key in KNOBS else _split(key)
     target: Any = data
-    for step in path[:-1]:
-        if step in _PARTS and target is data:
-            data.setdefault(step, {})
-        if not _holds(target, step) or not isinstance(target[step], dict | list):
-            raise _unknown_key(key)
+    for depth, step in enumerate(path[:-1]):
+        inner = target[step] if _holds(target, step) else None
+        if inner is None and step in _MAPPINGS and isinstance(target, dict):
+            inner = {}
+        if not isinstance(inner, dict | list):
+            raise _no_such_key(key, path[: depth + 1], target)
+        target[step] = copy(inner)  # the file may use it in several places, by an alias
         target = target[step]
-    last = path[-1]
-    new_key = isinstance(target, dict) and (target is not data or last in Scenario.model_fields)
-    if not _holds(target, last) and not new_key:
-        raise _unknown_key(key)
-    target[last] = value
+    if not _holds(target, path[-1]) and not isinstance(target, dict):
+        raise _no_such_key(key, path, target)
+    target[path[-1]] = _read_value(text)
     return format_key(path)
+
+
+def _split(key: str) -> tuple[str | int, ...]:
+    """Return the path that a key means: steps apart by dots, indexes as steps or in brackets, knobs as one step."""
+    steps = _STEP.findall(key)
+    if not _KEY.fullmatch(key) or steps[0] not in Scenario.model_fields:
+        raise _unknown_key(key)
+    knob = next((n + 1 for n, step in enumerate(steps) if step == ("set" if n else "conditions")), len(steps))
+    if knob < len(steps):
+        steps[knob:] = [".".join(steps[knob:])]
+    return tuple(int(step) if step.isdecimal() else step for step in steps)
+
+
+def _read_value(text: str) -> Any:
+    if not text.strip():
+        return text
+    try:
+        documents = parse_documents(text, "--set")
+    except InputError:
+        return text
+    return documents[0].data if len(documents) == 1 else text
 
 
 def _holds(container: Any, step: str | int) -> bool:
@@ -100,6 +127,16 @@ def _holds(container: Any, step: str | int) -> bool:
     if isinstance(container, list):
         return isinstance(step, int) and step < len(container)
     return isinstance(container, dict) and step in container
+
+
+def _no_such_key(key: str, path: KeyPath, parent: Any) -> InputError:
+    """Return the error for an override whose path ends at a step that its parent does not have."""
+    place = Place("--set", None, key)
+    if isinstance(parent, list) and isinstance(path[-1], int):
+        return InputError(f"{format_key(path[:-1])} has {len(parent)} items, counted from 0", place)
+    if _holds(parent, path[-1]) and parent[path[-1]] is not None:
+        return InputError(f"{format_key(path)} is {show(parent[path[-1]])}, which has no keys", place)
+    return _unknown_key(key)
 
 
 def _unknown_key(key: str) -> InputError:
@@ -120,63 +157,71 @@ _MODELS: dict[str, type[BaseModel]] = {
     "fires": Fires,
     "silent": Silent,
 }
+_EXPECTATIONS = ("fires", "silent", "no_other_alerts")
 
 
 def _explain(invalid: ValidationError, document: Document, overridden: frozenset[str]) -> InputError:
     """Return the first thing that does not fit as one line: what, where, and the nearest right name."""
-    error = _most_telling(invalid.errors(include_url=False))
+    errors = invalid.errors(include_url=False)
+    # A key that should not be there tells more than the one that is missing in its place.
+    error = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
     path = _data_path(error["loc"], document.data)
-    place = _place(document, path, overridden)
-    match error["type"]:
-        case "extra_forbidden":
-            return unknown_name("key", str(path[-1]), _keys_beside(path), place)
-        case "missing":
-            return InputError(f"the key '{error['loc'][-1]}' is missing", _place(document, path, overridden))
-        case _ if path[:1] == ("expect",) and len(path) == 2:
-            forms = "an expectation is 'fires: {...}', 'silent: {...}' or 'no_other_alerts'"
-            return InputError(f"'{error['input']}' is no expectation", place, forms)
-        case "value_error":
-            return InputError(str(error["ctx"]["error"]), place)
-    return InputError(f"'{error['input']}' does not fit: {error['msg'][0].lower()}{error['msg'][1:]}", place)
+    if path[:1] == ("expect",) and len(path) in (2, 3) and error["type"] in ("union_tag_not_found", "extra_forbidden"):
+        return _explain_expectation(path[:2], document, overridden)
+    mistyped = _mistyped_key(error, path, document.data)
+    if mistyped is not None:
+        name, meant = mistyped
+        return unknown_name("key", name, meant, _place(document, (*path, name), overridden))
+    return explain_misfit(error, _place(document, path, overridden), _keys_beside(path))
 
 
-def _most_telling(errors: Sequence[ErrorDetails]) -> ErrorDetails:
-    """Return the error of the form that the user meant: a union reports one error for each of its forms."""
-    for error in errors:
-        if not (set(error["loc"]) & _UNION_TAGS):
-            return error
-    for error in errors:
-        form = next(step for step in error["loc"] if step in _UNION_TAGS)
-        key = {"ExpectFires": "fires", "ExpectSilent": "silent"}.get(str(form))
-        if key is not None and error["loc"][-1] != key:
-            return error
-    return errors[0]
+def _explain_expectation(path: KeyPath, document: Document, overridden: frozenset[str]) -> InputError:
+    """Return what is wrong with an item of `expect` that has no known form, or more than one."""
+    given = document.data["expect"][path[1]]
+    if isinstance(given, dict) and len(given) > 1:
+        problem = f"one item of 'expect' holds one expectation, not {' and '.join(map(str, given))}"
+        return InputError(shorten(problem), _place(document, path, overridden))
+    if isinstance(given, dict) and given:
+        name = next(iter(given))
+        return unknown_name("expectation", str(name), _EXPECTATIONS, _place(document, (*path, name), overridden))
+    forms = "write 'fires: {...}', 'silent: {...}' or 'no_other_alerts'"
+    if isinstance(given, str) and given not in ("fires", "silent"):
+        return unknown_name("expectation", given, _EXPECTATIONS, _place(document, path, overridden))
+    return InputError(f"{show(given)} is no expectation", _place(document, path, overridden), forms)
 
 
-_UNION_TAGS = {"ExpectFires", "ExpectSilent", "literal['no_other_alerts']"}
+def _mistyped_key(error: ErrorDetails, path: KeyPath, data: Any) -> tuple[str, list[str]] | None:
+    """Return a timeline entry's unknown key that is close to one it lacks, and the lacking ones."""
+    if path[:1] != ("timeline",) or len(path) != 2:
+        return None
+    lacking = [str(error["loc"][-1])] if error["type"] == "missing" else ["inject", "set"]
+    entry = data["timeline"][path[1]]
+    if error["type"] not in ("missing", "value_error") or any(name in entry for name in lacking):
+        return None
+    unknown = [str(name) for name in entry if name not in ENTRY_KEYS]
+    return next(((name, lacking) for name in unknown if get_close_matches(name, lacking, cutoff=0.5)), None)
 
 
-def _data_path(location: tuple[int | str, ...], data: Any) -> tuple[int | str, ...]:
-    """Return the part of pydantic's location that the data has, without the names of union forms."""
+def _data_path(location: tuple[int | str, ...], data: Any) -> KeyPath:
+    """Return the part of pydantic's location that the data has, without the name of an expectation's form."""
+    if location[:1] == ("expect",):
+        location = (*location[:2], *location[3:])
     path: list[int | str] = []
     for step in location:
-        if step in _UNION_TAGS:
-            continue
-        if _holds(data, step):
-            data = data[step]
-        else:
+        if not _holds(data, step):
             break
+        data = data[step]
         path.append(step)
     return tuple(path)
 
 
-def _keys_beside(path: tuple[int | str, ...]) -> list[str]:
+def _keys_beside(path: KeyPath) -> list[str]:
     parents = [step for step in path[:-1] if isinstance(step, str)]
     model = _MODELS.get(parents[-1], Scenario) if parents else Scenario
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _place(document: Document, path: Sequence[int | str], overridden: frozenset[str]) -> Place:
+def _place(document: Document, path: KeyPath, overridden: frozenset[str]) -> Place:
     key = format_key(path)
     if any(key == name or key.startswith((f"{name}.", f"{name}[")) for name in overridden):
         return Place("--set", None, key)

@@ -8,7 +8,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -16,7 +18,7 @@ from pydantic import (
 
 from simulator.core.profiles import PROFILES
 from simulator.durations import format_duration, parse_duration
-from simulator.errors import unknown_name
+from simulator.errors import show, unknown_name
 
 DURATION_SCHEMA = {
     "anyOf": [
@@ -34,14 +36,27 @@ TOPICS = (
 )
 
 
+def _reject_bool(raw: Any) -> Any:
+    if isinstance(raw, bool):
+        raise ValueError(f"{show(raw)} does not fit; it takes a number")  # noqa: TRY004  # what a validator is to raise
+    return raw
+
+
+def _reject_nested(raw: Any) -> Any:
+    if not isinstance(raw, str | int | float):
+        raise ValueError(f"{show(raw)} does not fit; it takes one value")  # noqa: TRY004  # what a validator is to raise
+    return raw
+
+
 def _parse_rate(raw: Any) -> Any:
     """Return events per second for a number or a text such as `2/s` or `30/m`."""
+    _reject_bool(raw)
     if isinstance(raw, str) and "/" in raw:
         count, _, unit = raw.partition("/")
         try:
             return float(count) / parse_duration(f"1{unit.strip()}")
         except ValueError:
-            raise ValueError(f"'{raw}' is not a rate; write it like 2/s or 30/m") from None
+            raise ValueError(f"{show(raw)} is not a rate; write it like 2/s or 30/m") from None
     return raw
 
 
@@ -53,7 +68,13 @@ Rate = Annotated[
     Field(ge=0, le=1000),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
 ]
-Level = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[float, BeforeValidator(_reject_bool), Field(ge=0, le=1)]
+Count = Annotated[int, BeforeValidator(_reject_bool)]
+Plain = Annotated[
+    Any,
+    BeforeValidator(_reject_nested),
+    WithJsonSchema({"type": ["string", "number", "boolean"], "description": "a knob's or parameter's value"}),
+]
 
 
 class _Model(BaseModel):
@@ -63,10 +84,10 @@ class _Model(BaseModel):
 class Fleet(_Model):
     """The clients and their load."""
 
-    clients: int = Field(500, ge=1, le=100_000, description="how many clients there are")
+    clients: Count = Field(500, ge=1, le=100_000, description="how many clients there are")
     session_lifetime: Period = Field(600.0, description="mean time a client is open (exponential)")
     offline: Duration = Field(60.0, description="mean time between two sessions of a client (exponential)")
-    profiles: dict[str, float] = Field({"reference": 1.0}, description="the share of each client profile")
+    profiles: dict[str, Level] = Field({"reference": 1.0}, description="the share of each client profile")
     topics: tuple[str, ...] = Field(TOPICS, min_length=1, description="the topics that clients subscribe to")
     publish_rate: Rate = Field(0.25, description="events on each topic, as 2/s or 30/m")
     ramp: Duration = Field(10.0, description="time within which the first clients connect")
@@ -74,11 +95,9 @@ class Fleet(_Model):
     @field_validator("profiles")
     @classmethod
     def _shares_add_up(cls, profiles: dict[str, float]) -> dict[str, float]:
-        for name, share in profiles.items():
+        for name in profiles:
             if name not in PROFILES:
                 raise ValueError(str(unknown_name("profile", name, PROFILES)))
-            if not 0 <= share <= 1:
-                raise ValueError(f"the share of {name} is {share}; it must be between 0 and 1")
         if abs(sum(profiles.values()) - 1) > 1e-6:
             raise ValueError(f"the shares add up to {sum(profiles.values()):g}; they must add up to 1")
         return profiles
@@ -134,10 +153,11 @@ class Entry(BaseModel):
     """One injection on the timeline: a named fault with its parameters beside it, or knobs set directly."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, Plain] = Field(init=False)
 
     at: Duration = Field(description="when it begins")
     inject: str | None = Field(None, description="a fault's name; its parameters stand beside this key")
-    set: dict[str, Any] | None = Field(None, description="knobs and their values, without a named fault")
+    set: dict[str, Plain] | None = Field(None, description="knobs and their values, without a named fault")
     level: Level = Field(1.0, description="how strong it is, 0 to 1: of most faults, the share of the clients")
     share: Level = Field(1.0, description="the share of the clients that it is confined to")
     cohort: str = Field("", description="name of another draw of clients, apart from the common one")
@@ -147,14 +167,20 @@ class Entry(BaseModel):
 
     @model_validator(mode="after")
     def _says_what(self) -> Entry:
-        if (self.inject is None) == (self.set is None):
-            raise ValueError("an entry needs either 'inject' (a fault) or 'set' (knobs)")
+        if self.inject is None and self.set is None:
+            raise ValueError("an entry needs 'inject' (a fault) or 'set' (knobs)")
+        if self.inject is not None and self.set is not None:
+            raise ValueError("an entry has either 'inject' (a fault) or 'set' (knobs), not both")
         return self
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The keys beside the known ones: the fault's parameters."""
         return dict(self.model_extra or {})
+
+
+ENTRY_KEYS = tuple(field.alias or name for name, field in Entry.model_fields.items())
+"""The keys of a timeline entry; any other is a parameter of its fault."""
 
 
 class Fires(_Model):
@@ -183,7 +209,22 @@ class ExpectSilent(_Model):
     silent: Silent
 
 
-Expectation = ExpectFires | ExpectSilent | Literal["no_other_alerts"]
+def _form_of(raw: Any) -> str | None:
+    """Return which expectation a raw value is meant to be."""
+    if isinstance(raw, dict):
+        forms = [tag for key, tag in (("fires", "ExpectFires"), ("silent", "ExpectSilent")) if key in raw]
+        return forms[0] if len(forms) == 1 else None
+    if isinstance(raw, ExpectFires | ExpectSilent):
+        return type(raw).__name__
+    return "NoOtherAlerts" if raw == "no_other_alerts" else None
+
+
+Expectation = Annotated[
+    Annotated[ExpectFires, Tag("ExpectFires")]
+    | Annotated[ExpectSilent, Tag("ExpectSilent")]
+    | Annotated[Literal["no_other_alerts"], Tag("NoOtherAlerts")],
+    Discriminator(_form_of),
+]
 
 
 class Scenario(_Model):
@@ -191,9 +232,9 @@ class Scenario(_Model):
 
     scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
     summary: str = Field("", description="one sentence: what happens")
-    seed: int = Field(1, ge=0, description="the same seed gives the same run")
+    seed: Count = Field(1, ge=0, description="the same seed gives the same run")
     duration: Period = Field(description="how long it runs")
-    conditions: dict[str, Any] = Field({}, description="knobs that are not at their default, all the time")
+    conditions: dict[str, Plain] = Field({}, description="knobs that are not at their default, all the time")
     fleet: Fleet = Fleet.model_validate({})
     monitoring: Monitoring = Monitoring.model_validate({})
     timeline: tuple[Entry, ...] = ()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 from simulator.conditions import (
+    EVERYONE,
     KNOBS,
     Conditions,
     Fault,
@@ -13,13 +16,16 @@ from simulator.conditions import (
     Share,
     parse_knob,
     parse_parameters,
+    settings_of,
 )
 from simulator.core.client import Habits
 from simulator.core.plan import Fleet, Plan, Step
 from simulator.core.profiles import PROFILES
+from simulator.documents import format_key
 from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
 from simulator.scenario.envelope import change_times, fraction_at
+from simulator.scenario.schema import ENTRY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +64,7 @@ class Injection:
 
     def share_at(self, time: float) -> Share:
         """Return the share of the clients that it has at a time."""
-        fraction = fraction_at(self.envelope, time - self.at)
+        fraction = fraction_at(self.envelope, round(time - self.at, 6))
         return Share(self.level * self.share * fraction, self.cohort)
 
 
@@ -68,37 +74,54 @@ def list_injections(loaded: LoadedScenario, faults: Mapping[str, type[Fault]]) -
     Raises:
         InputError: a fault, parameter or knob does not exist or does not fit, or an injection is past the end.
     """
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
     injections = []
     for index, entry in enumerate(loaded.scenario.timeline):
         name, fault = _fault_of(entry, loaded, index, faults)
         at, until = _span(entry, fault, loaded, index)
-        label = entry.name or f"{name}@{format_duration(at)}"
-        taken[label] = taken.get(label, 0) + 1
-        label = label if taken[label] == 1 else f"{label}#{taken[label]}"
+        label = _free_name(entry.name or f"{name}@{format_duration(at)}", taken)
+        taken.add(label)
         injections.append(
             Injection(label, name, fault, at, until, entry.level, entry.share, entry.cohort, entry.envelope)
         )
     return tuple(sorted(injections, key=lambda injection: injection.at))
 
 
+def _free_name(name: str, taken: set[str]) -> str:
+    """Return a name, or the first of `name#2`, `name#3` and so on that is not taken."""
+    return next(free for free in chain((name,), (f"{name}#{n}" for n in count(2))) if free not in taken)
+
+
 def _fault_of(entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[str, type[Fault]]) -> tuple[str, Fault]:
     path = ("timeline", index)
     if entry.set is not None:
         if entry.parameters:
-            raise unknown_name("key", next(iter(entry.parameters)), _ENTRY_KEYS, loaded.place(path))
+            name = next(iter(entry.parameters))
+            raise unknown_name("key", name, ENTRY_KEYS, loaded.place((*path, name)))
         return _set_knobs(entry, loaded, path)
     assert entry.inject is not None
     if entry.inject not in faults:
         raise unknown_name("fault", entry.inject, faults, loaded.place((*path, "inject")))
     kind = faults[entry.inject]
-    first = next(iter(entry.parameters), None)
-    place = loaded.place(path if first is None else (*path, first))
-    parent = Place(place.file, place.line, loaded.place(path).key)
-    return entry.inject, parse_parameters(kind, entry.inject, entry.parameters, parent)
+    for key, raw in entry.parameters.items():
+        place = loaded.place((*path, key))
+        if key not in settings_of(kind):
+            known = (*settings_of(kind), *ENTRY_KEYS)
+            raise unknown_name(f"parameter of {entry.inject}", key, known, place)
+        parse_parameters(kind, entry.inject, {key: raw}, Place(place.file, place.line, format_key(path)))
+    fault = parse_parameters(kind, entry.inject, entry.parameters, loaded.place(path))
+    _check_share(entry, fault, loaded, path)
+    return entry.inject, fault
 
 
-_ENTRY_KEYS = ("at", "inject", "set", "level", "share", "cohort", "for", "envelope", "name")
+def _check_share(entry: Entry, fault: Fault, loaded: LoadedScenario, path: tuple[str | int, ...]) -> None:
+    """Refuse a share of the clients for a fault that only changes what the whole system shares."""
+    knobs = {variation.knob for variation in Conditions.fold(Settings(), [("", fault, EVERYONE)]).variations}
+    if knobs and all(KNOBS[knob].shared for knob in knobs):
+        for key, given in (("share", entry.share < 1), ("cohort", entry.cohort != "")):
+            if given:
+                problem = f"{entry.inject} changes the whole system; it takes a level, but no '{key}'"
+                raise InputError(problem, loaded.place((*path, key)))
 
 
 def _set_knobs(entry: Entry, loaded: LoadedScenario, path: tuple[str | int, ...]) -> tuple[str, Fault]:
@@ -139,25 +162,27 @@ def make_plan(loaded: LoadedScenario, injections: Sequence[Injection]) -> Plan:
     """Return what a driver is to run for a scenario and its injections."""
     scenario = loaded.scenario
     interval = scenario.monitoring.scrape_interval
+    offset = scrape_offset(interval, scenario.monitoring.evaluation_interval)
     return Plan(
         seed=scenario.seed,
         duration_seconds=scenario.duration,
         fleet=_fleet(scenario),
         scrape_interval_seconds=interval,
-        scrape_offset_seconds=scrape_offset(interval),
+        scrape_offset_seconds=offset,
         initialise_series=scenario.monitoring.initialise_series,
         steps=_steps(_baseline(loaded), injections),
     )
 
 
-def scrape_offset(interval_seconds: float) -> float:
-    """Return how long after each evaluation the scrape stands, as in production never at the same instant.
+def scrape_offset(scrape_seconds: float, evaluation_seconds: float) -> float:
+    """Return where the first scrape stands, so that none is at the instant of an evaluation, as in production.
 
-    It divides the interval, so that a test file with one fixed sample interval can hold the scrapes.
+    What scrapes and evaluations have in common is the greatest common divisor of their intervals: any part of it is
+    off the grid. A part that divides it keeps the step small that a test file with one sample interval needs.
     """
-    milliseconds = round(interval_seconds * 1000)
-    divisor = next((d for d in (3, 2, 5) if milliseconds % d == 0), 1)
-    return milliseconds / divisor / 1000 if divisor > 1 else 0.0
+    common = math.gcd(round(scrape_seconds * 1000), round(evaluation_seconds * 1000))
+    divisor = next((d for d in (3, 2, 5, 7) if common % d == 0), 2)
+    return common // divisor / 1000
 
 
 def _fleet(scenario: Scenario) -> Fleet:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.alerting.dependence import Dependence
 from simulator.alerting.rules import load_rules
+from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +156,16 @@ def test_what_another_interval_writes_is_out_of_promtools_reach_and_never_silent
     line = workshop.judge(workshop.exposition({"x": pulse}), load_rules([file])).rules[-1]
 
     assert (line.state, line.reason) == ("no_data", reason)
+
+
+def test_syntax_only_promtool_knows_may_read_any_word_it_has() -> None:
+    reader = AlertRule("A", "smoothed(ALERTS) >>> x:max", line=1)
+    fast, slow = Group("f", (reader,)), Group("s", (AlertRule("B", "y"), RecordingRule("x:max", "max(x)")), 60)
+    alone = Dependence(RuleSet((fast,)), RuleSet((fast,)))
+
+    assert alone.needs_manager(reader)
+    assert alone.out_of_reach(reader) is None
+    assert Dependence(RuleSet((fast, slow)), RuleSet((fast,))).out_of_reach(reader) is not None
 
 
 def test_alerts_of_the_same_interval_are_within_reach(workshop: Workshop) -> None:
