@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.alerting.exposition import Exposition, Family, Labels, Series
 from simulator.core.metrics import INSTRUMENTS
-from simulator.documents import Document, load_documents
+from simulator.documents import Document, explain_misfit, load_documents
 from simulator.errors import InputError, Place, unknown_name
 from simulator.shipped import find_file
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulator.core.recording import Recording
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
-LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+LabelName = Annotated[str, Field(pattern=r"^_?[a-zA-Z][a-zA-Z0-9_]*$")]
 
 
 class Metric(BaseModel):
@@ -93,19 +93,25 @@ def load_contract(name: str, place: Place | None = None, folder: Path | None = N
     """
     file = find_file("contract", name, place, folder)
     documents = load_documents(file)
-    if len(documents) != 1:
+    if len(documents) != 1 or documents[0].data is None:
         raise InputError("a contract is one YAML mapping", Place(file))
     document = documents[0]
     try:
         contract = Contract.model_validate(document.data)
     except ValidationError as invalid:
-        error = invalid.errors()[0]
-        path = tuple(error["loc"])
-        if error["type"] == "extra_forbidden":
-            raise unknown_name("key", str(path[-1]), Contract.model_fields, document.place(path)) from None
-        raise InputError(error["msg"], document.place(path)) from None
+        raise _explain(invalid, document) from None
     _check_instruments(contract, document)
+    _check_names(contract, document)
     return contract
+
+
+def _explain(invalid: ValidationError, document: Document) -> InputError:
+    errors = invalid.errors(include_url=False)
+    error = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+    path = tuple(step for step in error["loc"] if step != "[key]")
+    place = document.place(path[:-1] if error["type"] == "missing" else path)
+    known = Contract.model_fields if len(path) == 1 else Metric.model_fields
+    return explain_misfit(error, place, known)
 
 
 def _check_instruments(contract: Contract, document: Document) -> None:
@@ -123,3 +129,23 @@ def _check_instruments(contract: Contract, document: Document) -> None:
         processes = {instrument.process for instrument in INSTRUMENTS.values()}
         if target not in processes:
             raise unknown_name("target", target, processes, document.place(("targets", target)))
+
+
+def _check_names(contract: Contract, document: Document) -> None:
+    """Refuse names that would make one series of two."""
+    taken = {"up": "every target"}
+    for name, metric in contract.metrics.items():
+        place = document.place(("metrics", name, "name"))
+        for sample in {metric.name, *contract.metric_names(name)}:
+            if sample in taken:
+                raise InputError(f"the name {sample} is that of {taken[sample]} already", place)
+            taken[sample] = name
+        names = [*metric.labels.values(), *contract.targets.get(INSTRUMENTS[name].process, {})]
+        for label in names:
+            if names.count(label) > 1:
+                problem = f"the label '{label}' is there twice, counting those of the target"
+                raise InputError(problem, document.place(("metrics", name, "labels")))
+    targets = list(contract.targets.values())
+    for index, target in enumerate(contract.targets):
+        if targets.index(targets[index]) != index:
+            raise InputError("has the labels of another target", document.place(("targets", target)))

@@ -36,4 +36,9 @@ def _names(expr: str) -> set[str]:
         parsed = promql_parser.parse(expr)
     except ValueError:
         return set()
-    return {selector.name for selector in selectors(parsed) if selector.name}
+    found = {selector.name for selector in selectors(parsed) if selector.name}
+    for selector in selectors(parsed):
+        found |= {
+            m.value for m in selector.matchers.matchers if m.name == "__name__" and m.op == promql_parser.MatchOp.Equal
+        }
+    return found

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+from simulator.documents import Document, format_key, load_documents
 from simulator.durations import parse_duration
 from simulator.errors import InputError, Place, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
+
+    from simulator.documents import KeyPath
 
 # What Prometheus accepts: units in falling order, whole numbers, no bare number but 0.
 _DURATION = re.compile(r"0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
@@ -23,17 +22,21 @@ _DURATION = re.compile(r"0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+m
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One mapping, the file it is in, and the keys that lead to it (`groups[0].rules[2]`)."""
+    """One mapping of a document, and the keys that lead to it (`groups[0].rules[2]`)."""
 
-    file: Path
-    path: str
-    data: CommentedMap
+    document: Document
+    path: KeyPath
+    data: dict[Any, Any]
+
+    @property
+    def file(self) -> Path:
+        """The file it is in."""
+        return Path(self.document.file)
 
     def place(self, key: str | None = None) -> Place:
         """Return where a key stands, or the section itself."""
-        positions = self.data.lc.data or {}
-        line = positions[key][0] if key in positions else self.data.lc.line
-        return Place(self.file, line + 1, self._key(key))
+        path = self.path if key is None else (*self.path, key)
+        return Place(self.file, self.document.line_of(path), format_key(path) or None)
 
     def line(self, key: str) -> int | None:
         """Return the line of a key, from 1."""
@@ -84,7 +87,7 @@ class Section:
 
     def section(self, key: str) -> Section:
         """Return the mapping under a key."""
-        return _section(self.file, self._key(key), self.data.get(key), self.place(key))
+        return _section(self.document, (*self.path, key), self.data.get(key))
 
     def sections(self, key: str) -> list[Section]:
         """Return the mappings of the list under a key, none where it is missing."""
@@ -93,15 +96,7 @@ class Section:
             return []
         if not isinstance(value, list):
             raise InputError(f"must be a list, not {_kind(value)}", self.place(key))
-        found = []
-        for index, item in enumerate(value):
-            path = f"{self._key(key)}[{index}]"
-            line = value.lc.data[index][0] + 1 if hasattr(value, "lc") else None
-            found.append(_section(self.file, path, item, Place(self.file, line, path)))
-        return found
-
-    def _key(self, key: str | None) -> str:
-        return ".".join(part for part in (self.path, key) if part)
+        return [_section(self.document, (*self.path, key, index), item) for index, item in enumerate(value)]
 
 
 def read_sections(file: Path) -> list[Section]:
@@ -110,36 +105,13 @@ def read_sections(file: Path) -> list[Section]:
     Raises:
         InputError: the file cannot be read, is not YAML, or holds something else than mappings.
     """
-    text = _read(file)
-    try:
-        documents = list(YAML().load_all(text))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        problem = " ".join(part for part in (error.problem, error.context) if part)
-        place = Place(file, None if mark is None else mark.line + 1)
-        raise InputError(f"not valid YAML: {problem}", place) from error
-    except (YAMLError, ValueError) as error:
-        raise InputError(f"not valid YAML: {str(error).splitlines()[0]}", Place(file)) from error
-    return [_section(file, "", document, Place(file, 1)) for document in documents if document is not None]
+    return [_section(document, (), document.data) for document in load_documents(file) if document.data is not None]
 
 
-def _read(file: Path) -> str:
-    if file.is_dir():
-        raise InputError("is a folder, not a file", Place(file), "name the files in it")
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError("there is no such file", Place(file)) from None
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", Place(file)) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8 text: {error.reason}", Place(file)) from error
-
-
-def _section(file: Path, path: str, value: Any, place: Place) -> Section:
-    if not isinstance(value, CommentedMap):
-        raise InputError(f"must be a mapping, not {_kind(value)}", place)
-    return Section(file, path, value)
+def _section(document: Document, path: KeyPath, value: Any) -> Section:
+    if not isinstance(value, dict):
+        raise InputError(f"must be a mapping, not {_kind(value)}", document.place(path))
+    return Section(document, path, value)
 
 
 def _kind(value: object) -> str:
@@ -149,4 +121,6 @@ def _kind(value: object) -> str:
         return f"the truth value {str(value).lower()}"
     if isinstance(value, int | float):
         return f"the number {value}"
-    return {"CommentedMap": "a mapping", "CommentedSeq": "a list"}.get(type(value).__name__, "a text")
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return "a text"

@@ -198,7 +198,7 @@ def rule(text: str) -> str:
 BAD = {
     "syntax": ("groups: [", 1, None, "not valid YAML"),
     "a key twice": ("groups: []\ngroups: []\n", 2, None, "duplicate key"),
-    "control characters": ("groups: \x01", None, None, "not valid YAML"),
+    "control characters": ("groups: \x01", 1, None, "not valid YAML"),
     "a list": ("- 1\n", 1, None, "must be a mapping, not a list"),
     "empty": ("# nothing\n", None, None, "is empty"),
     "no alert": (
@@ -292,7 +292,7 @@ def test_bad_input_is_named_with_file_line_and_key(workshop: Workshop, case: str
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.yaml: there is no such file"):
+    with pytest.raises(InputError, match=r"none\.yaml: no such file"):
         load_rules([tmp_path / "none.yaml"])
 
 
