@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -71,7 +70,7 @@ def _list(rows: Iterable[tuple[str, str, str]]) -> Table:
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     for name, text, detail in rows:
-        table.add_row(escape(name), Text.assemble(text, "\n", (detail, "dim")))
+        table.add_row(Text(name), Text.assemble(text, "\n", (detail, "dim")))
     return table
 
 
@@ -80,5 +79,5 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for position, name in enumerate(head):
         table.add_column(name, no_wrap=position == 0)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(Text(cell) for cell in row))
     return table

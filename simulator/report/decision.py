@@ -83,6 +83,8 @@ def _judge(evidence: Evidence, expectations: Sequence[ExpectationEntry]) -> tupl
 def _what_is_broken(evidence: Evidence) -> list[str]:
     """Return why the rehearsal itself cannot be trusted, whatever its alerts did."""
     reasons = [] if evidence.trouble is None else [evidence.trouble]
+    if evidence.timeline is None and not reasons:
+        reasons.append("the rules were not evaluated")
     reasons += [
         f"{injection.id} reached no client"
         for injection in evidence.injections

@@ -40,19 +40,24 @@ def describe_alert(
         firing_at_s=firing,
         resolved_at_s=rule.resolved_at,
         lateness_s=None if cause is None or firing is None else round(firing - cause.until, 3),
-        injection=None if cause is None else cause.id,
+        injection=_id(cause),
         episodes=tuple(
             EpisodeEntry(
                 labels=dict(episode.labels),
                 pending_at_s=episode.pending_at,
                 firing_at_s=episode.firing_at,
                 resolved_at_s=episode.resolved_at,
+                injection=_id(explain(episode.pending_at, injections, seen_by, reads)),
             )
             for episode in rule.episodes
         ),
         missing=rule.missing,
         note=rule.reason,
     )
+
+
+def _id(injection: Injection | None) -> str | None:
+    return None if injection is None else injection.id
 
 
 def explain(
@@ -114,7 +119,7 @@ def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping
     rules = _named(fires.alert, alerts)
     fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
     if fired:
-        outcome, detail = _check_times(fires, fired[0], injections)
+        outcome, detail = _check_times(fires, fired, injections)
     elif any(alert.state == "no_data" for alert in rules):
         outcome, detail = "inconclusive", _no_data(rules)
     elif any(alert.state == "pending" for alert in rules):
@@ -131,26 +136,36 @@ def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping
     )
 
 
-def _check_times(fires: Fires, alert: AlertEntry, injections: Mapping[str, Injection]) -> tuple[Outcome, str]:
-    assert alert.firing_at_s is not None
-    at = f"fired at {format_duration(alert.firing_at_s)}"
-    if alert.injection is None:
+def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection]) -> tuple[Outcome, str]:
+    """Judge the first firing, and the end of the last one that the same injection explains."""
+    first = fired[0]
+    assert first.firing_at_s is not None
+    at = f"fired at {format_duration(first.firing_at_s)}"
+    if first.injection is None:
         return "unmet", f"{at}, but no injection had begun when it became pending"
-    cause = injections[alert.injection]
-    after = alert.firing_at_s - cause.at
+    cause = injections[first.injection]
+    after = first.firing_at_s - cause.at
     detail = f"{at}, {format_duration(after)} after {cause.id} began"
     if fires.within is not None and after > fires.within:
         return "unmet", f"{detail}: later than {format_duration(fires.within)}"
     if fires.resolves_within is None:
         return "met", detail
-    if alert.resolved_at_s is None:
+    resolved_at = _resolved_at(fired, cause.id)
+    if resolved_at is None:
         return "unmet", f"{detail}; it was still firing at the end"
-    rest = alert.resolved_at_s - cause.until
+    rest = resolved_at - cause.until
     when = f"{format_duration(abs(rest))} {'after' if rest >= 0 else 'before'} its end"
     detail = f"{detail}; resolved {when}"
     if rest > fires.resolves_within:
         return "unmet", f"{detail}: later than {format_duration(fires.resolves_within)}"
     return "met", detail
+
+
+def _resolved_at(fired: Sequence[AlertEntry], cause: str) -> float | None:
+    """Return when nothing fired any more that an injection explains, whatever rule and label set it was."""
+    episodes = [episode for alert in fired for episode in alert.episodes if episode.firing_at_s is not None]
+    ends = [episode.resolved_at_s for episode in episodes if episode.injection == cause]
+    return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 
 def _check_silent(rules: Sequence[AlertEntry]) -> tuple[Outcome, str]:
@@ -165,13 +180,13 @@ def _check_silent(rules: Sequence[AlertEntry]) -> tuple[Outcome, str]:
 
 
 def _check_no_others(alerts: Sequence[AlertEntry], expected: Sequence[str]) -> tuple[Outcome, str]:
-    others = [alert for alert in alerts if alert.state == "fired" and alert.alert not in expected]
-    if others:
-        fired = ", ".join(f"{a.alert} at {format_duration(a.firing_at_s or 0.0)}" for a in others)
-        return "unmet", f"fired too: {fired}"
-    blind = sum(alert.state == "no_data" for alert in alerts)
-    if blind == len(alerts):
-        return "inconclusive", "there was data for none of the rules"
+    others = [alert for alert in alerts if alert.alert not in expected]
+    fired = [f"{a.alert} at {format_duration(a.firing_at_s or 0.0)}" for a in others if a.state == "fired"]
+    if fired:
+        return "unmet", f"fired too: {', '.join(fired)}"
+    blind = sum(alert.state == "no_data" for alert in others)
+    if others and blind == len(others):
+        return "inconclusive", "there was data for none of the other rules"
     return "met", f"none fired; {blind} not covered for want of data" if blind else "none fired"
 
 

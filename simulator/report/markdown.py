@@ -18,27 +18,36 @@ def write_markdown(verdict: Verdict) -> str:
     parts = [
         f"# {verdict.scenario}: {verdict.verdict}",
         verdict.summary,
-        "\n".join(f"- {reason}" for reason in verdict.reasons),
-        "## Timeline",
-        _table(
-            ("time", "event", "what", ""),
-            ((_time(h.at), h.event, f"`{h.subject}`", h.detail) for h in tell(verdict)),
+        "\n".join(f"- {_flat(reason)}" for reason in verdict.reasons),
+        _section(
+            "Timeline",
+            _table(
+                ("time", "event", "what", ""),
+                ((_time(h.at), h.event, f"`{h.subject}`", h.detail) for h in tell(verdict)),
+            ),
         ),
-        "## Expectations",
-        _table(
-            ("expected", "alert", "outcome", "what happened"),
-            ((e.kind, f"`{e.alert}`" if e.alert else "", e.outcome, e.detail) for e in verdict.expectations),
+        _section(
+            "Expectations",
+            _table(
+                ("expected", "alert", "outcome", "what happened"),
+                ((e.kind, f"`{e.alert}`" if e.alert else "", e.outcome, e.detail) for e in verdict.expectations),
+            ),
         ),
-        "## Alerts",
-        _table(
-            ("alert", "expected", "state", "pending", "firing", "resolved", "lateness", "injection"),
-            map(_alert_row, verdict.alerts),
+        _section(
+            "Alerts",
+            _table(
+                ("alert", "expected", "state", "pending", "firing", "resolved", "lateness", "injection"),
+                map(_alert_row, verdict.alerts),
+            ),
         ),
         _not_covered(verdict.alerts),
-        "## Provenance",
-        _provenance(verdict),
+        _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, body: str) -> str:
+    return f"## {title}\n\n{body}" if body else ""
 
 
 def _alert_row(alert: AlertEntry) -> Sequence[str]:
@@ -93,4 +102,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(_flat(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _flat(text: str) -> str:
+    """Return a text as one line: a line break would end a table's row."""
+    return " ".join(text.split())

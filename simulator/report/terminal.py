@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -53,7 +52,7 @@ def _timeline(verdict: Verdict, width: int) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for bar in draw_bars(verdict):
-        table.add_row(_draw(bar, verdict.duration_s, columns), escape(bar.label))
+        table.add_row(_draw(bar, verdict.duration_s, columns), Text(bar.label, overflow="fold"))
     table.add_row(_ruler(verdict.duration_s, columns), "")
     return table
 
@@ -74,12 +73,14 @@ def _draw(bar: Bar, duration: float, columns: int) -> Text:
 
 
 def _ruler(duration: float, columns: int) -> Text:
-    marks = [" "] * (columns + 8)
-    for part in range(5):
-        label = format_duration(round(duration * part / 4))
-        start = min(columns - len(label), round(columns * part / 4))
-        marks[start : start + len(label)] = label
-    return Text("".join(marks)[:columns], "dim")
+    """Return the times along the bars, the last one flush right; labels that would meet another are left out."""
+    end = format_duration(round(duration))
+    line = ""
+    for part in range(4):
+        label, start = format_duration(round(duration * part / 4)), round(columns * part / 4)
+        if len(line) < start + (part == 0) and start + len(label) < columns - len(end):
+            line = f"{line:{start}}{label}"
+    return Text(f"{line}{end:>{columns - len(line)}}", "dim")
 
 
 def _alerts(alerts: Sequence[AlertEntry]) -> RenderableType:
@@ -91,7 +92,7 @@ def _alerts(alerts: Sequence[AlertEntry]) -> RenderableType:
         if alert.state != "no_data":
             times = (alert.pending_at_s, alert.firing_at_s, alert.resolved_at_s)
             cells = ("" if at is None else format_duration(at) for at in times)
-            table.add_row(Text(alert.state, _STATES[alert.state]), *cells, _lateness(alert), escape(alert.alert))
+            table.add_row(Text(alert.state, _STATES[alert.state]), *cells, _lateness(alert), Text(alert.alert))
     blind = [alert.alert for alert in alerts if alert.state == "no_data"]
     if not blind:
         return table

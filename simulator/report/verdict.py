@@ -46,6 +46,7 @@ class EpisodeEntry(_Model):
     pending_at_s: float
     firing_at_s: float | None
     resolved_at_s: float | None = Field(description="when it was active no more; null if it was to the end")
+    injection: str | None = Field(description="the id of the injection that explains it")
 
 
 class AlertEntry(_Model):

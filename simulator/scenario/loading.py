@@ -133,7 +133,7 @@ def _no_such_key(key: str, path: KeyPath, parent: Any) -> InputError:
     """Return the error for an override whose path ends at a step that its parent does not have."""
     place = Place("--set", None, key)
     if isinstance(parent, list) and isinstance(path[-1], int):
-        return InputError(f"{format_key(path[:-1])} has {len(parent)} items, counted from 0", place)
+        return InputError(f"{format_key(path[:-1])} has no item {path[-1]}; they are counted from 0", place)
     if _holds(parent, path[-1]) and parent[path[-1]] is not None:
         return InputError(f"{format_key(path)} is {show(parent[path[-1]])}, which has no keys", place)
     return _unknown_key(key)

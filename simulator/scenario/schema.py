@@ -68,8 +68,7 @@ Rate = Annotated[
     Field(ge=0, le=1000),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
 ]
-Level = Annotated[float, BeforeValidator(_reject_bool), Field(ge=0, le=1)]
-Count = Annotated[int, BeforeValidator(_reject_bool)]
+Level = Annotated[float, Field(ge=0, le=1), BeforeValidator(_reject_bool)]
 Plain = Annotated[
     Any,
     BeforeValidator(_reject_nested),
@@ -84,7 +83,9 @@ class _Model(BaseModel):
 class Fleet(_Model):
     """The clients and their load."""
 
-    clients: Count = Field(500, ge=1, le=100_000, description="how many clients there are")
+    clients: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_reject_bool)] = Field(
+        500, description="how many clients there are"
+    )
     session_lifetime: Period = Field(600.0, description="mean time a client is open (exponential)")
     offline: Duration = Field(60.0, description="mean time between two sessions of a client (exponential)")
     profiles: dict[str, Level] = Field({"reference": 1.0}, description="the share of each client profile")
@@ -232,7 +233,9 @@ class Scenario(_Model):
 
     scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
     summary: str = Field("", description="one sentence: what happens")
-    seed: Count = Field(1, ge=0, description="the same seed gives the same run")
+    seed: Annotated[int, Field(ge=0), BeforeValidator(_reject_bool)] = Field(
+        1, description="the same seed gives the same run"
+    )
     duration: Period = Field(description="how long it runs")
     conditions: dict[str, Plain] = Field({}, description="knobs that are not at their default, all the time")
     fleet: Fleet = Fleet.model_validate({})
