@@ -72,7 +72,7 @@ def prepare(
     loaded = load_scenario(scenario, overrides)
     injections = list_injections(loaded, faults)
     ruleset = load_rules(rules or _rule_files(loaded))
-    _check_alerts(loaded, ruleset)
+    _check_expectations(loaded, ruleset, injections)
     monitoring = loaded.scenario.monitoring
     place = loaded.place(("monitoring", "contract"))
     contract = load_contract(monitoring.contract, place, _folder(loaded))
@@ -180,12 +180,15 @@ def _rule_files(loaded: LoadedScenario) -> list[Path]:
     ]
 
 
-def _check_alerts(loaded: LoadedScenario, ruleset: RuleSet) -> None:
-    """Refuse an expectation about an alert that no rule defines: it could never be anything but unmet."""
-    known = ruleset.alert_names()
+def _check_expectations(loaded: LoadedScenario, ruleset: RuleSet, injections: Sequence[Injection]) -> None:
+    """Refuse an expectation about an alert or injection that does not exist: it could never be anything but unmet."""
+    known, ids = ruleset.alert_names(), [injection.id for injection in injections]
     for index, entry in enumerate(loaded.scenario.expect):
         match entry:
             case ExpectFires(fires=fires) if fires.alert not in known:
                 raise unknown_name("alert", fires.alert, known, loaded.place(("expect", index, "fires", "alert")))
+            case ExpectFires(fires=fires) if fires.injection is not None and fires.injection not in ids:
+                place = loaded.place(("expect", index, "fires", "injection"))
+                raise unknown_name("injection", fires.injection, ids, place)
             case ExpectSilent(silent=silent) if silent.alert not in known:
                 raise unknown_name("alert", silent.alert, known, loaded.place(("expect", index, "silent", "alert")))

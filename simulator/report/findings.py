@@ -66,17 +66,18 @@ def explain(
     seen_by: Mapping[str, frozenset[str]],
     reads: frozenset[str],
 ) -> Injection | None:
-    """Return the injection that explains why a rule became active, or None if none had begun by then.
+    """Return the injection that explains why a rule became active, or None if none does.
 
-    That is the last one to begin before, among those whose fault is seen by a metric that the rule reads; knobs set
-    directly may be seen by anything. If there is none of these, it is the last one of all.
+    That is the last one to begin before, among those whose fault is seen by a metric that the rule reads; if there is
+    none, the last of those that name no metric, such as knobs set directly. An incident that only brought the alert
+    about by some detour explains nothing by itself: whoever expects that names it in the expectation.
     """
     if active_at is None:
         return None
     begun = [injection for injection in injections if injection.at <= active_at]
     fitting = [injection for injection in begun if seen_by[injection.id] & reads]
     unknown = [injection for injection in begun if not seen_by[injection.id]]
-    candidates = fitting or unknown or begun
+    candidates = fitting or unknown
     return candidates[-1] if candidates else None
 
 
@@ -140,17 +141,21 @@ def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[
     """Judge the first firing, and the end of the last one that the same injection explains."""
     first = fired[0]
     assert first.firing_at_s is not None
+    assert first.pending_at_s is not None
     at = f"fired at {format_duration(first.firing_at_s)}"
-    if first.injection is None:
-        return "unmet", f"{at}, but no injection had begun when it became pending"
-    cause = injections[first.injection]
+    named = fires.injection or first.injection
+    if named is None:
+        return "unmet", f"{at}, but no injection that its metrics show had begun when it became pending"
+    cause = injections[named]
+    if first.pending_at_s < cause.at:
+        return "unmet", f"{at}, but it was pending before {cause.id} began"
     after = first.firing_at_s - cause.at
     detail = f"{at}, {format_duration(after)} after {cause.id} began"
     if fires.within is not None and after > fires.within:
         return "unmet", f"{detail}: later than {format_duration(fires.within)}"
     if fires.resolves_within is None:
         return "met", detail
-    resolved_at = _resolved_at(fired, cause.id)
+    resolved_at = _resolved_at(fired, cause, named=fires.injection is not None)
     if resolved_at is None:
         return "unmet", f"{detail}; it was still firing at the end"
     rest = resolved_at - cause.until
@@ -161,10 +166,14 @@ def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[
     return "met", detail
 
 
-def _resolved_at(fired: Sequence[AlertEntry], cause: str) -> float | None:
-    """Return when nothing fired any more that an injection explains, whatever rule and label set it was."""
+def _resolved_at(fired: Sequence[AlertEntry], cause: Injection, *, named: bool) -> float | None:
+    """Return when nothing fired any more that an injection explains, whatever rule and label set it was.
+
+    An injection that the expectation names explains whatever no other one does.
+    """
     episodes = [episode for alert in fired for episode in alert.episodes if episode.firing_at_s is not None]
-    ends = [episode.resolved_at_s for episode in episodes if episode.injection == cause]
+    causes = {cause.id, None} if named else {cause.id}
+    ends = [episode.resolved_at_s for episode in episodes if episode.injection in causes]
     return None if None in ends else max((end for end in ends if end is not None), default=None)
 
 

@@ -126,7 +126,7 @@ class Monitoring(_Model):
 class Pulse(_Model):
     """On for a while, off for a while."""
 
-    every: Period = Field(description="time from the start of one pulse to the next")
+    every: Annotated[Duration, Field(ge=0.1)] = Field(description="time from the start of one pulse to the next")
     on: Period = Field(description="length of one pulse")
 
     @model_validator(mode="after")
@@ -188,6 +188,9 @@ class Fires(_Model):
     """An alert that must fire, by when after its injection began, and by when it resolves after that one's end."""
 
     alert: str
+    injection: str | None = Field(
+        None, description="name of the injection that must cause it; the last one that its metrics show if left out"
+    )
     within: Duration | None = Field(None, description="from the injection's start to firing")
     resolves_within: Duration | None = Field(None, description="from the injection's end to resolved")
 
