@@ -1,6 +1,6 @@
 """Draw the picture in README.md: what `syncstorm rehearse tabletop` shows, as an SVG.
 
-    python scripts/draw_picture.py
+python scripts/draw_picture.py
 """
 
 from __future__ import annotations

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from simulator.durations import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Seconds = Annotated[float, "seconds"]
 """A duration; written like `250ms` or `5m` in files, kept as seconds."""
@@ -104,7 +106,7 @@ def _to_text(raw: Any) -> str:
     return raw
 
 
-def _to_number(kind: type[int] | type[float], raw: Any) -> float:
+def _to_number(kind: type[int | float], raw: Any) -> float:
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise TypeError
     try:

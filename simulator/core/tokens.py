@@ -102,11 +102,15 @@ class Claims:
 
 
 class Verifier:
-    """The check at the handshake; reasons and their order are the original's."""
+    """The check at the handshake; reasons and their order are the original's.
 
-    def __init__(self, run_secret: bytes, epoch: int) -> None:
+    It remembers the outcome for `remembered` tokens at the most.
+    """
+
+    def __init__(self, run_secret: bytes, epoch: int, *, remembered: int = _CACHED_TOKENS) -> None:
         self._run_secret = run_secret
         self._epoch = epoch
+        self._remembered = remembered
         self._keyrings: dict[tuple[str, str, str, str], dict[str, bytes]] = {}
         self._results: dict[tuple[str, str, str, str, str], Claims | str] = {}
 
@@ -138,7 +142,7 @@ class Verifier:
                 result = _read_claims(_check_form(token, self._keyring(names)))
             except TokenRejected as rejected:
                 result = rejected.reason
-            if len(self._results) >= _CACHED_TOKENS:
+            if len(self._results) >= self._remembered:
                 self._results.clear()
             self._results[key] = result
         if isinstance(result, str):

@@ -138,7 +138,7 @@ def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping
 
 
 def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection]) -> tuple[Outcome, str]:
-    """Judge the first firing, and the end of the last one that the same injection explains."""
+    """Judge the first firing, then the end of the last one that the same injection explains."""
     first = fired[0]
     assert first.firing_at_s is not None
     assert first.pending_at_s is not None
@@ -153,6 +153,10 @@ def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[
     detail = f"{at}, {format_duration(after)} after {cause.id} began"
     if fires.within is not None and after > fires.within:
         return "unmet", f"{detail}: later than {format_duration(fires.within)}"
+    return _check_end(fires, fired, cause, detail)
+
+
+def _check_end(fires: Fires, fired: Sequence[AlertEntry], cause: Injection, detail: str) -> tuple[Outcome, str]:
     if fires.resolves_within is None:
         return "met", detail
     resolved_at = _resolved_at(fired, cause, named=fires.injection is not None)

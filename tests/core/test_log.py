@@ -135,14 +135,14 @@ class TopicAgainstAList(RuleBasedStateMachine):
     """A topic does what a plain list of (watermark, time) does."""
 
     @initialize()
-    def begin(self) -> None:
+    def _begin(self) -> None:
         self.topic = Topic("orders")
         self.kept: list[tuple[int, float]] = []
         self.head = 0
         self.now = 0.0
 
     @rule(count=st.integers(1, 12), step=st.sampled_from([0.0, 0.5, 3.0]))
-    def append(self, count: int, step: float) -> None:
+    def _append(self, count: int, step: float) -> None:
         for _ in range(count):
             self.now += step
             self.head += 1
@@ -150,7 +150,7 @@ class TopicAgainstAList(RuleBasedStateMachine):
             self.kept.append((self.head, self.now))
 
     @rule(age=st.floats(0, 30), max_events=st.integers(1, 20), batch=st.integers(1, 8))
-    def prune(self, age: float, max_events: int, batch: int) -> None:
+    def _prune(self, age: float, max_events: int, batch: int) -> None:
         limit = self.now - age
         doomed = [
             mark for place, (mark, at) in enumerate(self.kept) if at < limit or len(self.kept) - place > max_events
@@ -160,21 +160,21 @@ class TopicAgainstAList(RuleBasedStateMachine):
         del self.kept[:gone]
 
     @rule()
-    def purge(self) -> None:
+    def _purge(self) -> None:
         assert self.topic.purge() == len(self.kept)
         self.kept.clear()
 
     @rule(after=st.integers(0, 200), limit=st.integers(1, 20))
-    def read(self, after: int, limit: int) -> None:
+    def _read(self, after: int, limit: int) -> None:
         expected = [entry for entry in self.kept if entry[0] > after][:limit]
         assert [(event.watermark, event.at) for event in self.topic.read(after, limit)] == expected
 
     @rule(back=st.integers(0, 12), limit=st.integers(1, 20))
-    def read_near_the_head(self, back: int, limit: int) -> None:
-        self.read(max(0, self.head - back), limit)
+    def _read_near_the_head(self, back: int, limit: int) -> None:
+        self._read(max(0, self.head - back), limit)
 
     @invariant()
-    def head_floor_and_size_agree(self) -> None:
+    def _head_floor_and_size_agree(self) -> None:
         floor = self.kept[0][0] - 1 if self.kept else 0
         assert (self.topic.head, self.topic.floor, len(self.topic)) == (self.head, floor, len(self.kept))
 

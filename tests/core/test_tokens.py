@@ -40,7 +40,7 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
 
-def token(key: bytes = KEY, kid: str | None = "sync-auth-v1", **changes: Any) -> str:
+def token(key: Any = KEY, kid: Any = "sync-auth-v1", **changes: Any) -> str:
     """Return a token with good claims, but for the changes."""
     return jwt.encode(claims(**changes), key, algorithm="HS256", headers=None if kid is None else {"kid": kid})
 
@@ -68,63 +68,68 @@ HEADER = {"alg": "HS256", "kid": "sync-auth-v1", "typ": "JWT"}
 
 def test_key_material_depends_on_the_run_and_on_the_name() -> None:
     assert len(KEY) == 32
-    assert KEY == derive_key(RUN, "sync-auth-v1")
+    assert derive_key(RUN, "sync-auth-v1") == KEY
     assert len({KEY, OTHER_KEY, derive_key(b"another run", "sync-auth-v1")}) == 3
 
 
-class TestIssuer:
-    """What the mint writes."""
+# --- what the mint writes
 
-    def test_a_token_has_the_originals_claims_and_key_id(self) -> None:
-        minted = Issuer(RUN, EPOCH).mint(12.9, "7", TOPICS, HEALTHY)
-        assert jwt.get_unverified_header(minted.text) == {"alg": "HS256", "kid": "sync-auth-v1", "typ": "JWT"}
-        assert jwt.decode(minted.text, options={"verify_signature": False}) == {
-            "iss": "https://openagents.com",
-            "aud": "openagents-sync",
-            "sub": "user:7",
-            "iat": EPOCH + 12,
-            "nbf": EPOCH + 12,
-            "exp": EPOCH + 312,
-            "jti": "sync_000000000000000000000001",
-            "oa_user_id": "7",
-            "oa_org_id": "org:rehearsal",
-            "oa_sync_scopes": list(TOPICS),
-            "oa_claims_version": "oa_sync_claims_v1",
-        }
 
-    def test_a_token_knows_its_end_in_seconds_of_the_run(self) -> None:
-        assert Issuer(RUN, EPOCH).mint(12.9, "7", TOPICS, HEALTHY).expires_at == 312.0
+def test_a_token_has_the_originals_claims_and_key_id() -> None:
+    minted = Issuer(RUN, EPOCH).mint(12.9, "7", TOPICS, HEALTHY)
+    assert jwt.get_unverified_header(minted.text) == {"alg": "HS256", "kid": "sync-auth-v1", "typ": "JWT"}
+    assert jwt.decode(minted.text, options={"verify_signature": False}) == {
+        "iss": "https://openagents.com",
+        "aud": "openagents-sync",
+        "sub": "user:7",
+        "iat": EPOCH + 12,
+        "nbf": EPOCH + 12,
+        "exp": EPOCH + 312,
+        "jti": "sync_000000000000000000000001",
+        "oa_user_id": "7",
+        "oa_org_id": "org:rehearsal",
+        "oa_sync_scopes": list(TOPICS),
+        "oa_claims_version": "oa_sync_claims_v1",
+    }
 
-    def test_no_two_tokens_are_alike(self) -> None:
-        issuer = Issuer(RUN, EPOCH)
-        assert issuer.mint(0.0, "7", TOPICS, HEALTHY) != issuer.mint(0.0, "7", TOPICS, HEALTHY)
 
-    def test_the_knobs_decide_what_is_written(self) -> None:
-        settings = HEALTHY
-        for knob, value in {
-            "issuer.kid": "k2",
-            "issuer.secret": "s2",
-            "issuer.issuer": "i2",
-            "issuer.audience": "a2",
-            "issuer.claims_version": "v2",
-            "issuer.ttl": 60.0,
-        }.items():
-            settings = settings.with_value(knob, value)
-        text = Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, settings).text
-        assert jwt.get_unverified_header(text)["kid"] == "k2"
-        options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
-        body = jwt.decode(text, derive_key(RUN, "s2"), algorithms=["HS256"], audience="a2", options=options)
-        assert (body["iss"], body["oa_claims_version"], body["exp"]) == ("i2", "v2", EPOCH + 60)
+def test_a_token_knows_its_end_in_seconds_of_the_run() -> None:
+    assert Issuer(RUN, EPOCH).mint(12.9, "7", TOPICS, HEALTHY).expires_at == 312.0
 
-    def test_an_endpoint_that_does_not_answer_gives_no_token(self) -> None:
-        with pytest.raises(MintFailed) as failed:
-            Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.available", value=False))
-        assert failed.value.reason == "upstream_unavailable"
 
-    def test_the_verifier_accepts_what_the_issuer_mints(self) -> None:
-        minted = Issuer(RUN, EPOCH).mint(10.5, "7", TOPICS, HEALTHY)
-        verified = Verifier(RUN, EPOCH).verify(10.5, minted.text, HEALTHY)
-        assert (verified.subject, verified.scopes) == ("user:7", TOPICS)
+def test_no_two_tokens_are_alike() -> None:
+    issuer = Issuer(RUN, EPOCH)
+    assert issuer.mint(0.0, "7", TOPICS, HEALTHY) != issuer.mint(0.0, "7", TOPICS, HEALTHY)
+
+
+def test_the_knobs_decide_what_is_written() -> None:
+    settings = HEALTHY
+    for knob, value in {
+        "issuer.kid": "k2",
+        "issuer.secret": "s2",
+        "issuer.issuer": "i2",
+        "issuer.audience": "a2",
+        "issuer.claims_version": "v2",
+        "issuer.ttl": 60.0,
+    }.items():
+        settings = settings.with_value(knob, value)
+    text = Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, settings).text
+    assert jwt.get_unverified_header(text)["kid"] == "k2"
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    body = jwt.decode(text, derive_key(RUN, "s2"), algorithms=["HS256"], audience="a2", options=options)
+    assert (body["iss"], body["oa_claims_version"], body["exp"]) == ("i2", "v2", EPOCH + 60)
+
+
+def test_an_endpoint_that_does_not_answer_gives_no_token() -> None:
+    with pytest.raises(MintFailed) as failed:
+        Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.available", value=False))
+    assert failed.value.reason == "upstream_unavailable"
+
+
+def test_the_verifier_accepts_what_the_issuer_mints() -> None:
+    minted = Issuer(RUN, EPOCH).mint(10.5, "7", TOPICS, HEALTHY)
+    verified = Verifier(RUN, EPOCH).verify(10.5, minted.text, HEALTHY)
+    assert (verified.subject, verified.scopes) == ("user:7", TOPICS)
 
 
 DEFECTS: dict[str, list[str | None]] = {
@@ -240,117 +245,130 @@ def test_a_token_that_ends_before_it_begins_is_refused_after_its_other_times() -
     assert outcome(token(iat=EPOCH + 20, exp=EPOCH + 20, aud="drifted")) == "invalid_claims"
 
 
-class TestTimes:
-    """Expiry to the second, and 30 s of leeway for a clock that runs behind."""
-
-    def test_a_token_is_good_until_its_last_moment(self) -> None:
-        assert outcome(token(), now=299.999) == "authorized"
-
-    def test_a_token_has_expired_at_the_very_second_of_its_end(self) -> None:
-        assert outcome(token(), now=300.0) == "token_expired"
-
-    @pytest.mark.parametrize("claim", ["iat", "nbf"])
-    def test_a_start_may_lie_thirty_seconds_ahead_and_not_one_more(self, claim: str) -> None:
-        assert outcome(token(**{claim: EPOCH + 30})) == "authorized"
-        assert outcome(token(**{claim: EPOCH + 31})) == "token_not_yet_valid"
-        assert outcome(token(**{claim: EPOCH + 31}), now=0.999) == "token_not_yet_valid"
-        assert outcome(token(**{claim: EPOCH + 31}), now=1.0) == "authorized"
-
-    def test_without_a_start_of_its_own_a_token_starts_when_it_was_issued(self) -> None:
-        assert outcome(token(nbf=None)) == "authorized"
-        assert outcome(token(nbf=None, iat=EPOCH + 31)) == "token_not_yet_valid"
-        signed_null = jwt.PyJWS().encode(
-            json.dumps({**claims(), "nbf": None}).encode(), KEY, algorithm="HS256", headers={"kid": "sync-auth-v1"}
-        )
-        assert outcome(signed_null) == "authorized"
-
-    def test_a_verifier_whose_clock_runs_ahead_refuses_early(self) -> None:
-        ahead = HEALTHY.with_value("verifier.clock_ahead", 300.0)
-        assert outcome(token(), settings=ahead) == "token_expired"
-
-    def test_a_verifier_whose_clock_runs_behind_refuses_beyond_its_leeway(self) -> None:
-        assert outcome(token(), settings=HEALTHY.with_value("verifier.clock_behind", 30.0)) == "authorized"
-        assert outcome(token(), settings=HEALTHY.with_value("verifier.clock_behind", 31.0)) == "token_not_yet_valid"
+# --- expiry to the second, and 30 s of leeway for a clock that runs behind
 
 
-class TestScopes:
-    """A list or a CSV text."""
+def test_a_token_is_good_until_its_last_moment() -> None:
+    assert outcome(token(), now=299.999) == "authorized"
 
-    def test_a_csv_text_is_taken_apart_and_trimmed(self) -> None:
-        text = token(oa_sync_scopes=" a , b,,c ")
-        assert Verifier(RUN, EPOCH).verify(0.0, text, HEALTHY).scopes == ("a", "b", "c")
 
-    def test_what_is_not_text_in_a_list_is_passed_over(self) -> None:
-        text = token(oa_sync_scopes=["a", 1, None, " b "])
-        assert Verifier(RUN, EPOCH).verify(0.0, text, HEALTHY).scopes == ("a", "b")
+def test_a_token_has_expired_at_the_very_second_of_its_end() -> None:
+    assert outcome(token(), now=300.0) == "token_expired"
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_start_may_lie_thirty_seconds_ahead_and_not_one_more(claim: str) -> None:
+    assert outcome(token(**{claim: EPOCH + 30})) == "authorized"
+    assert outcome(token(**{claim: EPOCH + 31})) == "token_not_yet_valid"
+    assert outcome(token(**{claim: EPOCH + 31}), now=0.999) == "token_not_yet_valid"
+    assert outcome(token(**{claim: EPOCH + 31}), now=1.0) == "authorized"
+
+
+def test_without_a_start_of_its_own_a_token_starts_when_it_was_issued() -> None:
+    assert outcome(token(nbf=None)) == "authorized"
+    assert outcome(token(nbf=None, iat=EPOCH + 31)) == "token_not_yet_valid"
+    signed_null = jwt.PyJWS().encode(
+        json.dumps({**claims(), "nbf": None}).encode(), KEY, algorithm="HS256", headers={"kid": "sync-auth-v1"}
+    )
+    assert outcome(signed_null) == "authorized"
+
+
+def test_a_verifier_whose_clock_runs_ahead_refuses_early() -> None:
+    ahead = HEALTHY.with_value("verifier.clock_ahead", 300.0)
+    assert outcome(token(), settings=ahead) == "token_expired"
+
+
+def test_a_verifier_whose_clock_runs_behind_refuses_beyond_its_leeway() -> None:
+    assert outcome(token(), settings=HEALTHY.with_value("verifier.clock_behind", 30.0)) == "authorized"
+    assert outcome(token(), settings=HEALTHY.with_value("verifier.clock_behind", 31.0)) == "token_not_yet_valid"
+
+
+# --- a list or a CSV text
+
+
+def test_a_csv_text_is_taken_apart_and_trimmed() -> None:
+    text = token(oa_sync_scopes=" a , b,,c ")
+    assert Verifier(RUN, EPOCH).verify(0.0, text, HEALTHY).scopes == ("a", "b", "c")
+
+
+def test_what_is_not_text_in_a_list_is_passed_over() -> None:
+    text = token(oa_sync_scopes=["a", 1, None, " b "])
+    assert Verifier(RUN, EPOCH).verify(0.0, text, HEALTHY).scopes == ("a", "b")
 
 
 def test_an_audience_may_be_one_of_a_list() -> None:
     assert outcome(token(aud=["another", "openagents-sync"])) == "authorized"
 
 
-class TestKeyring:
-    """A current and a previous key."""
+# --- a current and a previous key
 
-    ROTATED = (
-        HEALTHY.with_value("verifier.current_kid", "k2")
-        .with_value("verifier.current_secret", "s2")
-        .with_value("verifier.previous_kid", "sync-auth-v1")
-        .with_value("verifier.previous_secret", "sync-auth-v1")
-    )
-
-    def test_the_previous_key_is_accepted_beside_the_current_one(self) -> None:
-        assert outcome(token(), settings=self.ROTATED) == "authorized"
-        assert outcome(token(derive_key(RUN, "s2"), "k2"), settings=self.ROTATED) == "authorized"
-
-    def test_a_key_is_good_under_its_own_id_only(self) -> None:
-        assert outcome(token(derive_key(RUN, "s2"), "sync-auth-v1"), settings=self.ROTATED) == "invalid_signature"
-
-    def test_without_a_previous_key_the_empty_id_names_none(self) -> None:
-        assert outcome(token(derive_key(RUN, ""), "")) == "missing_kid"
-
-    def test_another_runs_key_of_the_same_name_does_not_fit(self) -> None:
-        assert outcome(token(derive_key(b"another run", "sync-auth-v1"))) == "invalid_signature"
+ROTATED = (
+    HEALTHY.with_value("verifier.current_kid", "k2")
+    .with_value("verifier.current_secret", "s2")
+    .with_value("verifier.previous_kid", "sync-auth-v1")
+    .with_value("verifier.previous_secret", "sync-auth-v1")
+)
 
 
-class TestMemory:
-    """A verifier remembers signatures, and nothing that may change."""
+def test_the_previous_key_is_accepted_beside_the_current_one() -> None:
+    assert outcome(token(), settings=ROTATED) == "authorized"
+    assert outcome(token(derive_key(RUN, "s2"), "k2"), settings=ROTATED) == "authorized"
 
-    def test_a_remembered_token_still_expires(self) -> None:
-        verifier, text = Verifier(RUN, EPOCH), token()
-        assert outcome(text, 299.0, verifier=verifier) == "authorized"
-        assert outcome(text, 300.0, verifier=verifier) == "token_expired"
 
-    def test_a_remembered_token_becomes_valid_in_time(self) -> None:
-        verifier, text = Verifier(RUN, EPOCH), token(nbf=EPOCH + 100)
-        assert outcome(text, 0.0, verifier=verifier) == "token_not_yet_valid"
-        assert outcome(text, 70.0, verifier=verifier) == "authorized"
+def test_a_key_is_good_under_its_own_id_only() -> None:
+    assert outcome(token(derive_key(RUN, "s2"), "sync-auth-v1"), settings=ROTATED) == "invalid_signature"
 
-    def test_a_remembered_token_meets_the_claims_that_are_expected_now(self) -> None:
-        verifier, text = Verifier(RUN, EPOCH), token()
-        other = HEALTHY.with_value("verifier.audience", "another")
-        assert outcome(text, verifier=verifier) == "authorized"
-        assert outcome(text, settings=other, verifier=verifier) == "claim_mismatch"
-        assert outcome(text, verifier=verifier) == "authorized"
 
-    def test_a_key_that_is_loaded_later_makes_a_refused_token_good(self) -> None:
-        verifier, text = Verifier(RUN, EPOCH), token(derive_key(RUN, "s2"), "k2")
-        loaded = HEALTHY.with_value("verifier.previous_kid", "k2").with_value("verifier.previous_secret", "s2")
-        assert outcome(text, verifier=verifier) == "unknown_kid"
-        assert outcome(text, settings=loaded, verifier=verifier) == "authorized"
-        assert outcome(text, verifier=verifier) == "unknown_kid"
+def test_without_a_previous_key_the_empty_id_names_none() -> None:
+    assert outcome(token(derive_key(RUN, ""), "")) == "missing_kid"
 
-    def test_a_secret_that_is_replaced_under_its_id_refuses_a_remembered_token(self) -> None:
-        verifier, text = Verifier(RUN, EPOCH), token()
-        replaced = HEALTHY.with_value("verifier.current_secret", "mistyped")
-        assert outcome(text, verifier=verifier) == "authorized"
-        assert outcome(text, settings=replaced, verifier=verifier) == "invalid_signature"
 
-    def test_a_full_memory_is_emptied_and_changes_no_outcome(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("simulator.core.tokens._CACHED_TOKENS", 2)
-        verifier = Verifier(RUN, EPOCH)
-        texts = [token(jti=f"sync_{number}") for number in range(5)]
-        assert [outcome(text, verifier=verifier) for text in [*texts, *texts]] == ["authorized"] * 10
+def test_another_runs_key_of_the_same_name_does_not_fit() -> None:
+    assert outcome(token(derive_key(b"another run", "sync-auth-v1"))) == "invalid_signature"
+
+
+# --- a verifier remembers signatures, and nothing that may change
+
+
+def test_a_remembered_token_still_expires() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token()
+    assert outcome(text, 299.0, verifier=verifier) == "authorized"
+    assert outcome(text, 300.0, verifier=verifier) == "token_expired"
+
+
+def test_a_remembered_token_becomes_valid_in_time() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token(nbf=EPOCH + 100)
+    assert outcome(text, 0.0, verifier=verifier) == "token_not_yet_valid"
+    assert outcome(text, 70.0, verifier=verifier) == "authorized"
+
+
+def test_a_remembered_token_meets_the_claims_that_are_expected_now() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token()
+    other = HEALTHY.with_value("verifier.audience", "another")
+    assert outcome(text, verifier=verifier) == "authorized"
+    assert outcome(text, settings=other, verifier=verifier) == "claim_mismatch"
+    assert outcome(text, verifier=verifier) == "authorized"
+
+
+def test_a_key_that_is_loaded_later_makes_a_refused_token_good() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token(derive_key(RUN, "s2"), "k2")
+    loaded = HEALTHY.with_value("verifier.previous_kid", "k2").with_value("verifier.previous_secret", "s2")
+    assert outcome(text, verifier=verifier) == "unknown_kid"
+    assert outcome(text, settings=loaded, verifier=verifier) == "authorized"
+    assert outcome(text, verifier=verifier) == "unknown_kid"
+
+
+def test_a_secret_that_is_replaced_under_its_id_refuses_a_remembered_token() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token()
+    replaced = HEALTHY.with_value("verifier.current_secret", "mistyped")
+    assert outcome(text, verifier=verifier) == "authorized"
+    assert outcome(text, settings=replaced, verifier=verifier) == "invalid_signature"
+
+
+def test_a_full_memory_is_emptied_and_changes_no_outcome() -> None:
+    verifier = Verifier(RUN, EPOCH, remembered=2)
+    texts = [token(jti=f"sync_{number}") for number in range(5)]
+    assert [outcome(text, verifier=verifier) for text in [*texts, *texts]] == ["authorized"] * 10
 
 
 def test_a_deeply_nested_header_is_refused_and_does_no_harm() -> None:

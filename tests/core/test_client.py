@@ -1,0 +1,583 @@
+"""The client's side of the channel, one event at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simulator.conditions import Settings
+from simulator.core.client import (
+    HANG_UP,
+    MINT,
+    RETURN_SPREAD_SECONDS,
+    SEND_HEARTBEAT,
+    SEND_JOIN,
+    SEND_TRANSPORT_HEARTBEAT,
+    TOKEN_MARGIN_SECONDS,
+    WENT_LIVE,
+    Client,
+    Dial,
+    Habits,
+    Send,
+    State,
+    Timer,
+)
+from simulator.core.log import Event
+from simulator.core.messages import (
+    CHANNEL_CLOSED,
+    NOTHING,
+    UNMATCHED,
+    Accepted,
+    ChannelCrashed,
+    ErrorPush,
+    Frame,
+    HeartbeatPush,
+    HeartbeatState,
+    Joined,
+    Problem,
+    Refused,
+    Reply,
+    SocketClosed,
+    StaleTopic,
+    Subscribe,
+    Subscribed,
+    UpdateBatch,
+)
+from simulator.core.profiles import Backoff, Profile
+from simulator.core.tokens import Token
+
+if TYPE_CHECKING:
+    from simulator.core.client import Effect
+
+TOPICS = ("a", "b")
+HABITS = Habits(session_lifetime_seconds=600.0, offline_seconds=60.0, topics=TOPICS)
+PLAIN = Profile("plain", "backs off 1, 2, 4, 8 s", Backoff(1.0, 2.0, 8.0))
+HEALTHY = Settings()
+OFFLINE = HEALTHY.with_value("clients.online", value=False)
+TOKEN = Token("token-1", 300.0)
+JOINED = Reply(None, Joined("sub_1", TOPICS))
+SUBSCRIBED = Reply(None, Subscribed("sub_1", TOPICS, {"a": 0, "b": 0}))
+BEAT_ANSWER = Reply(None, HeartbeatState("sub_1", {"a": 0, "b": 0}))
+CONNECTED = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
+
+
+class Means:
+    """Chance without chance: halves, and means."""
+
+    def random(self) -> float:
+        """Return a half."""
+        return 0.5
+
+    def expovariate(self, lambd: float) -> float:
+        """Return the mean."""
+        return 1 / lambd
+
+
+class Bench:
+    """A client, and the effects of the last thing that happened to it."""
+
+    def __init__(self, state: State = State.OFF, settings: Settings = HEALTHY, **profile: Any) -> None:
+        self.client = Client(replace(PLAIN, **profile), HABITS, Means(), HEALTHY)
+        self.opening = self.timer(self.client.start(10.0), "open")
+        self.closing = self.answering = self.opening
+        self.bring_to(state)
+        assert self.state() is state
+        self.client.settings = settings
+
+    def bring_to(self, state: State) -> None:
+        """Go the straight way to a state, at second 0."""
+        if state is State.OFF:
+            return
+        if state is State.HELD:
+            self.client.on_settings(0.0, OFFLINE)
+            self.fire(self.opening, 0.0)
+            return
+        self.closing = self.timer(self.fire(self.opening, 0.0), "close")
+        self.answering = self.timer(self.client.on_token(0.0, TOKEN), "answer")
+        if state is State.STOPPED:
+            self.client.profile = replace(self.client.profile, on_refused="stop")
+        if state in (State.WAITING, State.STOPPED):
+            self.client.receive(0.0, Refused())
+            return
+        for message in (Accepted(), JOINED, SUBSCRIBED)[: CONNECTED.index(state)]:
+            self.client.receive(0.0, message)
+
+    def state(self) -> State:
+        """Return where the client stands."""
+        return self.client.state
+
+    def fire(self, timer: Timer, now: float | None = None) -> list[Effect]:
+        """Let a timer ring."""
+        return self.client.on_timer(timer.at if now is None else now, timer.name, timer.serial)
+
+    @staticmethod
+    def timer(effects: list[Effect], name: str) -> Timer:
+        """Return the timer of that name among effects."""
+        (found,) = [effect for effect in effects if isinstance(effect, Timer) and effect.name == name]
+        return found
+
+
+def kinds(effects: list[Effect]) -> list[str]:
+    """Return what effects are: timers by name, the others by type."""
+    return [effect.name if isinstance(effect, Timer) else type(effect).__name__ for effect in effects]
+
+
+def batch(topic: str, *watermarks: int) -> UpdateBatch:
+    events = tuple(Event(watermark, 0.0) for watermark in watermarks)
+    return UpdateBatch(topic, events, replay_complete=True, heads={topic: watermarks[-1]})
+
+
+# --- opening and closing
+
+
+def test_a_run_begins_with_most_clients_opening_within_the_ramp() -> None:
+    assert Client(PLAIN, HABITS, Means(), HEALTHY).start(10.0) == [Timer("open", 5.0, 1)]
+
+
+def test_a_run_begins_with_some_clients_closed_for_their_mean_time() -> None:
+    seldom = Habits(session_lifetime_seconds=60.0, offline_seconds=600.0, topics=TOPICS)
+    assert Client(PLAIN, seldom, Means(), HEALTHY).start(10.0) == [Timer("open", 600.0, 1)]
+
+
+def test_opening_sets_when_the_person_closes_it_and_asks_for_a_token() -> None:
+    bench = Bench()
+    assert bench.fire(bench.opening) == [Timer("close", 605.0, 1), MINT]
+    assert bench.state() is State.DIALING
+
+
+@pytest.mark.parametrize("state", CONNECTED)
+def test_closing_hangs_up_and_sets_when_it_is_opened_again(state: State) -> None:
+    bench = Bench(state)
+    effects = bench.fire(bench.closing, 500.0)
+    assert effects == [HANG_UP, Timer("open", 560.0, 2)]
+    assert bench.state() is State.OFF
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.STOPPED])
+def test_closing_without_a_socket_has_nothing_to_hang_up(state: State) -> None:
+    bench = Bench(state)
+    assert kinds(bench.fire(bench.closing, 500.0)) == ["open"]
+    assert bench.state() is State.OFF
+
+
+def test_without_time_between_sessions_a_client_is_opened_at_once() -> None:
+    client = Client(PLAIN, replace(HABITS, offline_seconds=0.0), Means(), HEALTHY)
+    Bench.timer(client.start(0.0), "open")
+    close = Bench.timer(client.on_timer(0.0, "open", 1), "close")
+    assert Bench.timer(client.on_timer(close.at, "close", close.serial), "open").at == close.at
+
+
+def test_cursors_and_token_outlast_a_closed_client() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.receive(1.0, batch("a", 1, 2))
+    opening = bench.timer(bench.fire(bench.closing, 2.0), "open")
+    assert kinds(bench.fire(opening, 3.0)) == ["close", "answer", "Dial"]
+    assert (bench.client.cursors, bench.client.token) == ({"a": 2}, TOKEN)
+
+
+# --- tokens
+
+
+def test_a_token_is_used_to_dial_and_an_answer_is_expected_in_time() -> None:
+    bench = Bench()
+    bench.fire(bench.opening)
+    assert bench.client.on_token(5.0, TOKEN) == [Timer("answer", 15.0, 1), Dial(TOKEN)]
+
+
+def test_a_token_with_enough_left_is_used_again() -> None:
+    bench = Bench()
+    bench.client.token = Token("kept", 100.0 + TOKEN_MARGIN_SECONDS + 0.1)
+    assert kinds(bench.fire(bench.opening, 100.0)) == ["close", "answer", "Dial"]
+
+
+def test_a_token_with_too_little_left_is_minted_anew() -> None:
+    bench = Bench()
+    bench.client.token = Token("old", 100.0 + TOKEN_MARGIN_SECONDS)
+    assert kinds(bench.fire(bench.opening, 100.0)) == ["close", "Mint"]
+
+
+def test_a_client_that_may_not_refresh_dials_with_an_expired_token() -> None:
+    bench = Bench(settings=HEALTHY.with_value("clients.refresh_tokens", value=False))
+    old = bench.client.token = Token("old", 50.0)
+    assert bench.fire(bench.opening, 100.0)[-1] == Dial(old)
+
+
+def test_a_failed_mint_waits_and_asks_again() -> None:
+    bench = Bench()
+    bench.fire(bench.opening)
+    (retry,) = bench.client.on_mint_failed(5.0)
+    assert (retry, bench.state()) == (Timer("retry", 6.0, 1), State.WAITING)
+    assert bench.fire(bench.timer([retry], "retry")) == [MINT]
+    assert bench.state() is State.DIALING
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.HELD, State.WAITING, State.STOPPED, State.LIVE])
+def test_the_answer_of_a_mint_that_comes_too_late_starts_nothing(state: State) -> None:
+    bench = Bench(state)
+    late = Token("late", 900.0)
+    assert bench.client.on_token(9.0, late) == []
+    assert bench.client.on_mint_failed(9.0) == []
+    assert (bench.state(), bench.client.token) == (state, late)
+
+
+# --- refused at the handshake
+
+
+def test_remint_backs_off_and_comes_back_with_a_new_token() -> None:
+    bench = Bench(State.DIALING, on_refused="remint")
+    retry = bench.timer(bench.client.receive(1.0, Refused()), "retry")
+    assert (retry.at, bench.state(), bench.client.token) == (2.0, State.WAITING, None)
+    assert bench.fire(retry) == [MINT]
+
+
+def test_remint_comes_back_with_the_same_token_while_it_may_not_refresh() -> None:
+    bench = Bench(State.DIALING, HEALTHY.with_value("clients.refresh_tokens", value=False), on_refused="remint")
+    retry = bench.timer(bench.client.receive(1.0, Refused()), "retry")
+    assert bench.fire(retry)[-1] == Dial(TOKEN)
+
+
+def test_retry_backs_off_and_comes_back_with_the_same_token() -> None:
+    bench = Bench(State.DIALING, on_refused="retry")
+    retry = bench.timer(bench.client.receive(1.0, Refused()), "retry")
+    assert bench.fire(retry)[-1] == Dial(TOKEN)
+
+
+def test_stop_gives_up_until_the_person_opens_the_client_again() -> None:
+    bench = Bench(State.DIALING, on_refused="stop")
+    assert bench.client.receive(1.0, Refused()) == []
+    assert bench.state() is State.STOPPED
+    assert bench.fire(bench.answering) == []
+    opening = bench.timer(bench.fire(bench.closing), "open")
+    bench.fire(opening)
+    assert bench.state() is State.DIALING
+
+
+# --- connecting
+
+
+def test_the_straight_way_is_accepted_joined_subscribed_live() -> None:
+    bench = Bench(State.DIALING)
+    assert bench.client.receive(0.0, Accepted()) == [SEND_JOIN]
+    assert bench.state() is State.JOINING
+    assert bench.client.receive(0.0, JOINED) == [Send(Subscribe(TOPICS, {}))]
+    assert bench.state() is State.SUBSCRIBING
+    assert bench.client.receive(0.0, SUBSCRIBED) == [WENT_LIVE]
+    assert bench.state() is State.LIVE
+
+
+@pytest.mark.parametrize("state", [State.DIALING, State.JOINING, State.SUBSCRIBING])
+def test_a_client_that_is_not_live_in_time_hangs_up_and_tries_again(state: State) -> None:
+    bench = Bench(state)
+    effects = bench.fire(bench.answering)
+    assert effects == [HANG_UP, Timer("retry", 11.0, 1)]
+    assert bench.state() is State.WAITING
+
+
+def test_a_live_client_no_longer_waits_for_the_answer() -> None:
+    bench = Bench(State.LIVE)
+    assert bench.fire(bench.answering) == []
+    assert bench.state() is State.LIVE
+
+
+@pytest.mark.parametrize("state", CONNECTED)
+@pytest.mark.parametrize("message", [SocketClosed(1006), SocketClosed(1000), ChannelCrashed()], ids=repr)
+def test_a_lost_socket_or_a_crashed_channel_is_dropped_and_tried_again(state: State, message: Any) -> None:
+    bench = Bench(state)
+    assert kinds(bench.client.receive(5.0, message)) == ["HangUp", "retry"]
+    assert bench.state() is State.WAITING
+
+
+@pytest.mark.parametrize("state", [State.JOINING, State.SUBSCRIBING, State.LIVE])
+@pytest.mark.parametrize("problem", [Problem("bad_topic"), Problem("forbidden_topic"), UNMATCHED], ids=repr)
+def test_a_refusal_on_the_channel_drops_the_socket_and_tries_again(state: State, problem: Problem) -> None:
+    bench = Bench(state)
+    assert kinds(bench.client.receive(5.0, Reply(None, problem))) == ["HangUp", "retry"]
+    assert bench.state() is State.WAITING
+
+
+@pytest.mark.parametrize("state", [State.OFF, State.HELD, State.STOPPED, State.WAITING])
+@pytest.mark.parametrize(
+    "message",
+    [Accepted(), Refused(), SocketClosed(), JOINED, SUBSCRIBED, CHANNEL_CLOSED, ChannelCrashed(), batch("a", 1)],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_client_without_a_socket_takes_no_messages(state: State, message: Any) -> None:
+    bench = Bench(state)
+    assert bench.client.receive(5.0, message) == []
+    assert (bench.state(), bench.client.cursors) == (state, {})
+
+
+def test_replies_that_a_state_does_not_wait_for_change_nothing() -> None:
+    for state, reply in ((State.JOINING, SUBSCRIBED), (State.SUBSCRIBING, JOINED), (State.LIVE, JOINED)):
+        bench = Bench(state)
+        assert bench.client.receive(5.0, reply) == []
+        assert bench.state() is state
+
+
+def test_delays_grow_with_every_failure_and_start_again_after_a_success() -> None:
+    bench = Bench(State.DIALING, on_refused="retry")
+    delays = []
+    for _ in range(5):
+        retry = bench.timer(bench.client.receive(0.0, Refused()), "retry")
+        delays.append(retry.at)
+        bench.fire(retry)
+    assert delays == [1, 2, 4, 8, 8]
+    for message in (Accepted(), JOINED, SUBSCRIBED):
+        bench.client.receive(0.0, message)
+    assert bench.timer(bench.client.receive(0.0, SocketClosed()), "retry").at == 1
+
+
+def test_being_accepted_is_no_success_yet() -> None:
+    bench = Bench(State.DIALING)
+    first = bench.timer(bench.client.receive(0.0, SocketClosed()), "retry")
+    bench.fire(first, 0.0)
+    bench.client.receive(0.0, Accepted())
+    assert bench.timer(bench.client.receive(0.0, SocketClosed()), "retry").at == 2
+
+
+def test_opening_anew_starts_the_delays_again() -> None:
+    bench = Bench(State.WAITING)
+    opening = bench.timer(bench.fire(bench.closing, 0.0), "open")
+    bench.fire(opening, 0.0)
+    bench.client.on_token(0.0, TOKEN)
+    assert bench.timer(bench.client.receive(0.0, Refused()), "retry").at == 1
+
+
+# --- timers
+
+
+def test_a_timer_that_was_replaced_does_nothing() -> None:
+    bench = Bench(State.DIALING)
+    bench.client.on_token(3.0, TOKEN)
+    assert bench.fire(bench.answering) == []
+    assert bench.state() is State.DIALING
+
+
+def test_a_retry_of_a_client_that_was_closed_since_does_nothing() -> None:
+    bench = Bench(State.DIALING)
+    retry = bench.timer(bench.client.receive(0.0, SocketClosed()), "retry")
+    bench.fire(bench.closing, 0.5)
+    assert bench.fire(retry) == []
+    assert bench.state() is State.OFF
+
+
+def test_an_answer_that_was_missed_on_an_earlier_socket_does_not_count_against_the_next() -> None:
+    bench = Bench(State.DIALING)
+    retry = bench.timer(bench.client.receive(0.0, SocketClosed()), "retry")
+    bench.fire(retry)
+    assert bench.fire(bench.answering) == []
+    assert bench.state() is State.DIALING
+
+
+# --- cursors
+
+
+def test_applied_events_move_the_cursor() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.receive(1.0, batch("a", 1, 2, 3))
+    assert bench.client.cursors == {"a": 3}
+
+
+def test_replayed_events_count_before_the_subscription_is_answered() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    bench.client.receive(1.0, batch("a", 1, 2))
+    assert (bench.client.cursors, bench.state()) == ({"a": 2}, State.SUBSCRIBING)
+
+
+def test_the_frame_after_a_batch_and_older_events_are_dropped_as_duplicates() -> None:
+    bench = Bench(State.LIVE)
+    update = batch("a", 3, 4)
+    assert bench.client.receive(1.0, update) == []
+    assert bench.client.receive(1.0, Frame("UPDATE_BATCH", "a", 4, update)) == []
+    bench.client.receive(1.0, batch("a", 1, 2))
+    assert bench.client.cursors == {"a": 4}
+
+
+def test_a_frame_alone_moves_the_cursor_too() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.receive(1.0, Frame("UPDATE_BATCH", "a", 4, batch("a", 3, 4)))
+    assert bench.client.cursors == {"a": 4}
+
+
+def test_stored_sends_the_cursors_there_are() -> None:
+    bench = Bench(State.JOINING, resume="stored")
+    bench.client.cursors = {"a": 7}
+    assert bench.client.receive(0.0, JOINED) == [Send(Subscribe(TOPICS, {"a": 7}))]
+
+
+def test_all_sends_zero_where_there_is_no_cursor() -> None:
+    bench = Bench(State.JOINING, resume="all")
+    bench.client.cursors = {"a": 7}
+    assert bench.client.receive(0.0, JOINED) == [Send(Subscribe(TOPICS, {"a": 7, "b": 0}))]
+
+
+def test_a_client_that_is_made_to_resend_zero_sends_it_for_every_topic() -> None:
+    bench = Bench(State.JOINING, HEALTHY.with_value("clients.resume", "zero"), resume="stored")
+    bench.client.cursors = {"a": 7}
+    assert bench.client.receive(0.0, JOINED) == [Send(Subscribe(TOPICS, {"a": 0, "b": 0}))]
+
+
+def test_what_was_subscribed_with_does_not_move_with_later_events() -> None:
+    bench = Bench(State.JOINING)
+    bench.client.cursors = {"a": 7}
+    (sent,) = bench.client.receive(0.0, JOINED)
+    bench.client.receive(0.0, batch("a", 8))
+    assert sent == Send(Subscribe(TOPICS, {"a": 7}))
+
+
+# --- stale cursors
+
+STALE = Reply(None, Problem("stale_cursor", stale_topics=(StaleTopic("a", 3, 9),)))
+
+
+def test_forget_drops_the_stale_cursor_and_subscribes_again_on_the_same_socket() -> None:
+    bench = Bench(State.SUBSCRIBING, on_stale_cursor="forget")
+    bench.client.cursors = {"a": 3, "b": 5}
+    assert bench.client.receive(1.0, STALE) == [Send(Subscribe(TOPICS, {"b": 5}))]
+    assert bench.state() is State.SUBSCRIBING
+
+
+def test_zero_sets_the_stale_cursor_to_zero_and_tries_again_on_another_socket() -> None:
+    bench = Bench(State.SUBSCRIBING, on_stale_cursor="zero")
+    bench.client.cursors = {"a": 3, "b": 5}
+    assert kinds(bench.client.receive(1.0, STALE)) == ["HangUp", "retry"]
+    assert (bench.client.cursors, bench.state()) == ({"a": 0, "b": 5}, State.WAITING)
+
+
+def test_a_client_that_is_made_to_resend_zero_comes_back_with_it() -> None:
+    """Forgetting would not help: it would send 0 at once and again, without a pause."""
+    bench = Bench(State.SUBSCRIBING, HEALTHY.with_value("clients.resume", "zero"), on_stale_cursor="forget")
+    assert kinds(bench.client.receive(1.0, STALE)) == ["HangUp", "retry"]
+
+
+def test_the_push_and_the_frame_before_the_refusal_change_nothing() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    problem = Problem("stale_cursor", stale_topics=(StaleTopic("a", 3, 9),))
+    bench.client.cursors = {"a": 3}
+    assert bench.client.receive(1.0, ErrorPush(problem)) == []
+    assert bench.client.receive(1.0, Frame("ERROR", "a", 0, problem)) == []
+    assert bench.client.cursors == {"a": 3}
+
+
+# --- heartbeats
+
+
+def test_a_heartbeat_awaits_its_answer() -> None:
+    bench = Bench(State.LIVE)
+    assert bench.client.beat(20.0) == [SEND_HEARTBEAT]
+    assert bench.client.awaits_reply
+    assert bench.client.receive(20.0, BEAT_ANSWER) == []
+    assert not bench.client.awaits_reply
+    assert bench.client.beat(40.0) == [SEND_HEARTBEAT]
+
+
+def test_a_pushed_heartbeat_is_no_answer() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.beat(20.0)
+    bench.client.receive(20.0, HeartbeatPush(HeartbeatState("sub_1", {})))
+    assert bench.client.awaits_reply
+
+
+def test_a_peer_that_left_a_heartbeat_unanswered_is_dropped_at_the_next() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.beat(20.0)
+    assert bench.client.beat(40.0) == [HANG_UP, Timer("retry", 41.0, 1)]  # after the delay of a first failure
+    assert bench.state() is State.WAITING
+
+
+def test_the_next_socket_owes_no_answer() -> None:
+    bench = Bench(State.LIVE)
+    bench.client.beat(20.0)
+    bench.fire(bench.timer(bench.client.beat(40.0), "retry"))
+    assert not bench.client.awaits_reply
+
+
+def test_a_client_that_is_kept_silent_still_keeps_its_socket_open() -> None:
+    bench = Bench(State.LIVE, HEALTHY.with_value("clients.heartbeats", value=False))
+    assert bench.client.beat(20.0) == [SEND_TRANSPORT_HEARTBEAT]
+    assert bench.client.receive(20.0, Reply(None, NOTHING, "phoenix")) == []
+    assert not bench.client.awaits_reply
+
+
+# --- phx_close
+
+
+@pytest.mark.parametrize("state", CONNECTED)
+def test_reconnect_opens_a_new_socket_when_the_channel_is_closed(state: State) -> None:
+    bench = Bench(state, on_phx_close="reconnect")
+    assert kinds(bench.client.receive(5.0, CHANNEL_CLOSED)) == ["HangUp", "retry"]
+    assert bench.state() is State.WAITING
+
+
+def test_ignore_stays_on_a_socket_without_a_channel_and_keeps_it_open() -> None:
+    bench = Bench(State.LIVE, on_phx_close="ignore")
+    assert bench.client.receive(5.0, CHANNEL_CLOSED) == []
+    assert bench.state() is State.LIVE
+    assert bench.client.beat(20.0) == [SEND_TRANSPORT_HEARTBEAT]
+
+
+def test_on_its_next_socket_a_client_that_ignores_beats_on_the_channel_again() -> None:
+    bench = Bench(State.LIVE, on_phx_close="ignore")
+    bench.client.receive(5.0, CHANNEL_CLOSED)
+    retry = bench.timer(bench.client.receive(6.0, SocketClosed()), "retry")
+    bench.fire(retry)
+    for message in (Accepted(), JOINED, SUBSCRIBED):
+        bench.client.receive(7.0, message)
+    assert bench.client.beat(27.0) == [SEND_HEARTBEAT]
+
+
+# --- machines that go off and on
+
+
+@pytest.mark.parametrize("state", CONNECTED)
+def test_a_machine_that_goes_off_hangs_up(state: State) -> None:
+    bench = Bench(state)
+    assert bench.client.on_settings(5.0, OFFLINE) == [HANG_UP]
+    assert bench.state() is State.HELD
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.STOPPED])
+def test_a_machine_without_a_socket_just_goes_off(state: State) -> None:
+    bench = Bench(state)
+    assert bench.client.on_settings(5.0, OFFLINE) == []
+    assert bench.state() is State.HELD
+
+
+def test_a_client_that_is_closed_when_its_machine_goes_off_is_held_when_it_would_open() -> None:
+    bench = Bench(State.OFF)
+    assert bench.client.on_settings(1.0, OFFLINE) == []
+    assert bench.state() is State.OFF
+    assert bench.fire(bench.opening) == []
+    assert bench.state() is State.HELD
+
+
+def test_a_client_that_is_closed_all_the_while_notices_nothing() -> None:
+    bench = Bench(State.OFF)
+    bench.client.on_settings(1.0, OFFLINE)
+    assert bench.client.on_settings(2.0, HEALTHY) == []
+    assert kinds(bench.fire(bench.opening)) == ["close", "Mint"]
+
+
+def test_nothing_that_was_set_before_happens_while_a_machine_is_off() -> None:
+    bench = Bench(State.WAITING)
+    retry = Timer("retry", 1.0, 1)
+    bench.client.on_settings(0.5, OFFLINE)
+    for timer in (retry, bench.closing, bench.answering, bench.opening):
+        assert bench.fire(timer) == []
+    assert bench.state() is State.HELD
+
+
+def test_a_machine_that_comes_back_opens_its_client_soon() -> None:
+    bench = Bench(State.HELD)
+    assert bench.client.on_settings(100.0, HEALTHY) == [Timer("open", 100.0 + RETURN_SPREAD_SECONDS / 2, 3)]
+    assert bench.state() is State.OFF
+
+
+def test_other_settings_change_nothing_at_once() -> None:
+    for state in State:
+        bench = Bench(state, OFFLINE if state is State.HELD else HEALTHY)
+        settings = bench.client.settings.with_value("clients.heartbeats", value=False)
+        assert bench.client.on_settings(5.0, settings) == []
+        assert (bench.state(), bench.client.settings) == (state, settings)
