@@ -3,7 +3,7 @@
     python benchmarks/run.py            # all of them, as a table
     python benchmarks/run.py --json     # for machines
 
-Every figure is the best of a few runs, because the machine has other things to do; `bare` is a yardstick that is
+Every figure is the best of a few runs, because the machine has other things to do; the yardstick is
 measured in the same run, so that figures of different machines can be compared as ratios.
 """
 

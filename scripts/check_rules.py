@@ -1,4 +1,4 @@
-"""Check the bundled alert rules with promtool, which knows plain rule files only."""  # noqa: INP001  # a script, not a package
+"""Check the bundled alert rules with promtool, which knows plain rule files only."""  # a script, not a package
 
 from __future__ import annotations
 
