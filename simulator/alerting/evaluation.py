@@ -7,12 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import promql_parser as promql
-
 from simulator.alerting import manager
-from simulator.alerting.coverage import missing_selectors, selector_text, selectors
-from simulator.alerting.dependence import ALERTS, Dependence, alert_names_of, name_of
-from simulator.alerting.prometheus import QueryRefused
+from simulator.alerting.coverage import selector_text, selectors
+from simulator.alerting.dependence import Dependence, name_of
+from simulator.alerting.querying import QueryRefused
+from simulator.alerting.sight import NOT_INSPECTED, Sight, parse, state_of
 from simulator.alerting.states import episodes
 from simulator.alerting.timeline import RuleTimeline
 from simulator.errors import EngineError, InputError, Place
@@ -20,15 +19,15 @@ from simulator.errors import EngineError, InputError, Place
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    import promql_parser as promql
+
     from simulator.alerting.certify import Clock
     from simulator.alerting.exposition import Exposition, Labels
     from simulator.alerting.manager import Managed
     from simulator.alerting.prometheus import PrivatePrometheus
     from simulator.alerting.ruleset import AlertRule, RuleSet
     from simulator.alerting.states import Episode
-    from simulator.alerting.timeline import State
 
-_NOT_INSPECTED = "its expression could not be inspected, so nobody knows whether it saw any data"
 _MANAGED = "evaluated by promtool's rule manager, for it reads what other rules write or has templated labels"
 
 
@@ -64,7 +63,7 @@ class Evaluation:
         """Return the name of every metric of the run that some rule reads."""
         names: set[str] = set()
         for rule in self._ruleset.rules():
-            parsed = _parse(rule.expr)
+            parsed = parse(rule.expr)
             if parsed is None:
                 return frozenset(series.name for series in self._exposition.series())
             for selector in selectors(parsed):
@@ -77,11 +76,11 @@ class Evaluation:
             return RuleTimeline(rule, "no_data", reason=out_of_reach)
         by_manager = rule in managed.episodes
         found = managed.episodes[rule] if by_manager else self._queried(rule, interval)
-        missing = _Coverage(self, dependence, managed.seen).missing(rule.expr)
-        reason = _NOT_INSPECTED if missing is None else (_MANAGED if by_manager else None)
+        missing = Sight(self.has_series, dependence, managed.seen).missing(rule.expr)
+        reason = NOT_INSPECTED if missing is None else (_MANAGED if by_manager else None)
         return RuleTimeline(
             rule,
-            _state(found, missing),
+            state_of(found, missing),
             found,
             missing or (),
             reason,
@@ -148,51 +147,8 @@ class Evaluation:
         return bool(self._matched(selector))
 
 
-class _Coverage:
-    """What rules of one interval do not see, through recording rules where they read those."""
-
-    def __init__(self, evaluation: Evaluation, dependence: Dependence, seen: frozenset[str]) -> None:
-        self._evaluation = evaluation
-        self._dependence = dependence
-        self._seen = seen
-
-    def missing(self, expr: str, above: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
-        """Return the selectors that found nothing; None where the expression cannot be inspected."""
-        parsed = _parse(expr)
-        if parsed is None:
-            return None
-        lacking: dict[str, None] = {}
-
-        def has_series(selector: promql.VectorSelector) -> bool:
-            return not self._behind(selector, above)
-
-        for selector in missing_selectors(parsed, has_series):
-            lacking |= dict.fromkeys(self._behind(selector, above))
-        return tuple(lacking)
-
-    def _behind(self, selector: promql.VectorSelector, above: frozenset[str]) -> tuple[str, ...]:
-        """Return what is missing behind a selector: itself, or what the rules that record it do not see."""
-        name, text = name_of(selector), selector_text(selector)
-        if name in ALERTS:
-            asked = alert_names_of(selector)
-            known = set(self._dependence.ruleset.alert_names())
-            return () if not asked or asked & known else (text,)
-        if self._evaluation.has_series(selector):
-            return ()
-        if name is None or name not in self._dependence.recorded or name in above:
-            return (text,)
-        behind = [
-            (text,) if found is None else found
-            for rule in self._dependence.recorded[name]
-            for found in [self.missing(rule.expr, above | {name})]
-        ]
-        if all(behind):
-            return tuple(dict.fromkeys(lacking for found in behind for lacking in found))
-        return () if text in self._seen else (text,)
-
-
 def _recorded_selectors(dependence: Dependence) -> list[str]:
-    parsed = [_parse(rule.expr) for rule in dependence.part.rules()]
+    parsed = [parse(rule.expr) for rule in dependence.part.rules()]
     return [
         selector_text(selector)
         for expr in parsed
@@ -202,25 +158,10 @@ def _recorded_selectors(dependence: Dependence) -> list[str]:
     ]
 
 
-def _state(found: tuple[Episode, ...], missing: tuple[str, ...] | None) -> State:
-    if any(episode.firing_at is not None for episode in found):
-        return "fired"
-    if found:
-        return "pending"
-    return "silent" if missing == () else "no_data"
-
-
 def _alert_labels(rule: AlertRule, labels: dict[str, str]) -> Labels:
     carried = {**labels, **rule.labels, "alertname": rule.alert}
     carried.pop("__name__", None)
     return tuple(sorted((name, value) for name, value in carried.items() if value))
-
-
-def _parse(expr: str) -> promql.Expr | None:
-    try:
-        return promql.parse(expr)
-    except ValueError:
-        return None
 
 
 def _where(rule: AlertRule) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulator.alerting.states import Episode
 
 State = Literal["fired", "pending", "silent", "no_data"]
-Evaluator = Literal["query", "promtool"]
+Evaluator = Literal["query", "promtool", "prometheus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class RuleTimeline:
         episodes: Each time it was active, per label set, in order of time.
         missing: The selectors it needs that matched no series in the whole run.
         reason: Why the state is what it is, where that needs saying.
-        evaluated_by: `query` for our private server, `promtool` for rules only a rule manager can evaluate.
+        evaluated_by: `query` for our private server, `promtool` for rules only a rule manager can evaluate,
+            `prometheus` for a server that evaluated them while the run went on.
     """
 
     rule: AlertRule
@@ -90,12 +91,21 @@ class Certification:
 
 @dataclass(frozen=True, slots=True)
 class AlertTimeline:
-    """Every alerting rule over the whole run, in the order of the files."""
+    """Every alerting rule over the whole run, in the order of the files.
+
+    Attributes:
+        rules: What became of each.
+        engine_name: What evaluated them.
+        engine_version: Its version.
+        certification: Whether promtool agrees; None for a live run, which nobody can evaluate again.
+        trouble: Why the timeline cannot be relied on, one sentence each.
+    """
 
     rules: tuple[RuleTimeline, ...]
     engine_name: str
     engine_version: str
-    certification: Certification
+    certification: Certification | None = None
+    trouble: tuple[str, ...] = ()
 
 
 def _span(episode: Episode) -> tuple[float, float]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 import textwrap
-from dataclasses import dataclass
+import threading
+import time
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -79,6 +84,7 @@ class Workshop:
             out_dir=self.folder / f"out{next(self.numbers)}",
             lookback_seconds=lookback,
         )
+        assert timeline.certification is not None
         assert timeline.certification.ok, timeline.certification.mismatches
         return timeline
 
@@ -101,3 +107,114 @@ def workshop(tmp_path: Path) -> Workshop:
 def shared_workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """Return a workshop for what several tests of a module look at."""
     return Workshop(tmp_path_factory.mktemp("workshop"), count())
+
+
+class Site:
+    """An HTTP server whose pages a test sets: by path, the status, the content type and the text; a context manager."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, tuple[int, str, str]] = {}
+        self.requests: list[str] = []
+        self.post_status: int | None = None
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(None)
+
+            def do_POST(self) -> None:
+                self._answer(site.post_status)
+
+            def _answer(self, forced: int | None) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                site.requests.append(f"{self.command} {self.path}")
+                status, kind, text = site.pages.get(self.path.partition("?")[0], (404, "text/plain", "nothing here"))
+                self.send_response(forced or status)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *_parts: Any) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.address}"
+
+    def show(self, **values: float) -> None:
+        """Show these metrics, and no others, on `/metrics`."""
+        text = "".join(f"{name} {value}\n" for name, value in values.items())
+        self.pages["/metrics"] = (200, "text/plain; version=0.0.4", text)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@dataclass
+class Trap:
+    """A server that nobody may talk to: it counts who connects, and hangs up; a context manager."""
+
+    visits: int = 0
+    _socket: socket.socket = field(default_factory=socket.socket)
+
+    def __enter__(self) -> Self:
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen()
+        self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._count)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _count(self) -> None:
+        with suppress(OSError):
+            while True:
+                self._socket.accept()[0].close()
+                self.visits += 1
+
+
+def _wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Return a function that waits until something is so, or fails."""
+    return _wait_for
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Return a running site."""
+    with Site() as running:
+        yield running
+
+
+@pytest.fixture
+def make_trap() -> Iterator[Callable[[], Trap]]:
+    """Return a function that opens a trap."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Trap())
+
+
+@pytest.fixture(scope="module")
+def shared_site() -> Iterator[Site]:
+    """Return a site for what several tests of a module look at."""
+    with Site() as running:
+        yield running

@@ -68,6 +68,7 @@ def judged(shared_workshop: Workshop) -> Judged:
     run = shared_workshop.exposition({"x{pod=a}": pulses}, duration=600, offset=5.55)
     ruleset = shared_workshop.rules(RULES)
     timeline = shared_workshop.judge(run, ruleset, duration=600)
+    assert timeline.certification is not None
     return Judged(run, ruleset, timeline.rules, timeline.certification.files[0].parent)
 
 

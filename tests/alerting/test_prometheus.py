@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.alerting import process
 from simulator.alerting import prometheus as module
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.prometheus import PrivatePrometheus, QueryRefused
@@ -128,7 +129,7 @@ def test_an_answer_that_is_not_one_is_an_error(server: PrivatePrometheus, monkey
     with pytest.raises(EngineError, match="Prometheus answered 404"):
         server._ask("nowhere", {})  # noqa: SLF001
 
-    monkeypatch.setattr(server, "_client", None)
+    monkeypatch.setattr(server, "_server", None)
     with pytest.raises(EngineError, match="not running"):
         server.query("x", 0)
 
@@ -204,8 +205,8 @@ def test_tries_another_port_when_somebody_else_was_faster(metrics: Path, monkeyp
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = iter([taken.getsockname()[1], module._free_port()])  # noqa: SLF001
-        monkeypatch.setattr(module, "_free_port", lambda: next(ports))
+        ports = iter([taken.getsockname()[1], process.free_port()])
+        monkeypatch.setattr(process, "free_port", lambda: next(ports))
 
         with PrivatePrometheus(metrics) as prometheus:
             assert prometheus.query("x", 0)
