@@ -1,0 +1,1 @@
+"""Steering a live system: the controller, its leases, and the ways to it: HTTP, a pipe, and MQTT."""

@@ -1,0 +1,211 @@
+"""A broker and the way to it: the only module that knows the MQTT library."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import re
+import secrets
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from simulator.control.feed import MOST_BYTES
+from simulator.errors import EngineError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+USER_VARIABLE, PASSWORD_VARIABLE = "SYNCSTORM_BUS_USER", "SYNCSTORM_BUS_PASSWORD"
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 8.0
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+_SETTLED_SECONDS = 5.0
+_KEEPALIVE_SECONDS = 10
+_CALL_SECONDS = 10.0
+_LEAVE_SECONDS = 1.0
+_MOST_WAITING = 1000
+_HEADROOM_BYTES = 1024
+_SILENT = logging.getLogger("syncstorm.mqtt")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False  # a stranger who floods us is not to flood the terminal, too
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is, and how to log in."""
+
+    host: str
+    port: int
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker is to publish, as a retained message, when a client is lost."""
+
+    topic: str
+    payload: bytes
+
+
+def parse_broker(url: str, environment: Mapping[str, str]) -> Broker:
+    """Return the broker at a URL; user and password come from the URL, else from the environment.
+
+    Raises:
+        InputError: that is no URL of a broker; the message does not repeat it, for it may hold a password.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in _PORTS or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise InputError("that is no broker", hint="write it like mqtt://user:password@host:1883, or mqtts://host")
+    user = unquote(parts.username) if parts.username else environment.get(USER_VARIABLE) or None
+    password = unquote(parts.password) if parts.password else environment.get(PASSWORD_VARIABLE) or None
+    return Broker(host, port or _PORTS[parts.scheme], parts.scheme == "mqtts", user, password)
+
+
+def check_name(name: str) -> str:
+    """Return the name of a node, which is part of topics.
+
+    Raises:
+        InputError: it has other characters than those that are safe in one.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError("a node's name has at most 64 letters, digits, dots, dashes and underscores")
+    return name
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the first part of all topics.
+
+    Raises:
+        InputError: it has other characters than those that are safe in one.
+    """
+    if not _PREFIX.fullmatch(prefix) or prefix.endswith("/"):
+        raise InputError("a topic prefix has letters, digits, dots, dashes, underscores and slashes between them")
+    return prefix
+
+
+class Connection:
+    """A connection that is up; when it is lost, its methods end the session."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish a message, and wait until the broker has it."""
+        await self._client.publish(topic, payload, qos=1, retain=retain)
+
+    async def leave(self, topic: str, payload: bytes) -> None:
+        """Publish a last, retained message, if the connection is still up."""
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self.publish(topic, payload, retain=True)
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """Yield what the broker sends."""
+        async for message in self._client.messages:
+            yield Delivery(str(message.topic), bytes(message.payload), bool(message.retain))
+
+
+async def stay_connected(  # noqa: PLR0913  # what a connection has
+    broker: Broker,
+    name: str,
+    session: Callable[[Connection], Awaitable[None]],
+    on_problem: Callable[[str], object],
+    *,
+    subscriptions: Sequence[str] = (),
+    will: Callable[[], Will] | None = None,
+    jitter: Callable[[float, float], float] = random.uniform,
+) -> None:
+    """Run a session on every connection, until cancelled; between two of them there is a pause that grows."""
+    loop = asyncio.get_running_loop()
+    failures = 0
+    while True:
+        began = math.inf
+        try:
+            async with _client(broker, name, will() if will else None) as client:
+                for topic in subscriptions:
+                    await client.subscribe(topic, qos=1)
+                began = loop.time()
+                await session(Connection(client))
+        except* aiomqtt.MqttError as group:
+            on_problem(f"the broker at {broker} is away: {_first(group)}")
+        except* OSError as group:
+            on_problem(f"the broker at {broker} cannot be reached: {_first(group)}")
+        failures = 0 if loop.time() - began > _SETTLED_SECONDS else failures + 1
+        await asyncio.sleep(pause_after(failures, jitter))
+
+
+def pause_after(failures: int, jitter: Callable[[float, float], float]) -> float:
+    """Return how long to wait before the next attempt: longer each time, and not the same for everybody."""
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures, 16))
+    return jitter(longest / 2, longest)
+
+
+async def probe(broker: Broker) -> None:
+    """Connect once, so that a wrong address or password is known at the start.
+
+    Raises:
+        EngineError: the broker is not there, or refuses.
+    """
+    try:
+        async with _client(broker, "probe", None):
+            pass
+    except (aiomqtt.MqttError, OSError) as error:
+        raise EngineError(f"the broker at {broker} cannot be used: {error}") from None
+
+
+def _client(broker: Broker, name: str, will: Will | None) -> aiomqtt.Client:
+    limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    limits.MaximumPacketSize = MOST_BYTES + _HEADROOM_BYTES  # a stranger cannot make us hold more than this
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.user,
+        password=broker.password,
+        identifier=f"syncstorm-{name}-{secrets.token_hex(4)}",
+        protocol=aiomqtt.ProtocolVersion.V5,
+        will=None if will is None else aiomqtt.Will(will.topic, will.payload, qos=1, retain=True),
+        keepalive=_KEEPALIVE_SECONDS,
+        timeout=_CALL_SECONDS,
+        max_queued_incoming_messages=_MOST_WAITING,
+        properties=limits,
+        logger=_SILENT,
+        tls_context=ssl.create_default_context() if broker.tls else None,
+    )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
