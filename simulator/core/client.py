@@ -2,7 +2,8 @@
 
     OFF --open--> DIALING --accepted--> JOINING --joined--> SUBSCRIBING --subscribed--> LIVE
     DIALING, JOINING, SUBSCRIBING, LIVE --refused, lost, no answer--> WAITING --retry--> DIALING
-    DIALING --refused, and the profile stops--> STOPPED
+    JOINING, SUBSCRIBING, LIVE --the channel fails, and the profile rejoins--> REJOINING --retry--> JOINING
+    connected --refused or closed, and the profile stops--> STOPPED
     any --the person closes the client--> OFF;  any --its machine goes off--> HELD --on again--> OFF
 
 What happens on a message in a state stands in `_ON_MESSAGE`. Everything a client does is an effect for its driver;
@@ -16,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from simulator.core.messages import (
+    TRANSPORT,
     Accepted,
     ChannelClosed,
     ChannelCrashed,
@@ -24,6 +26,7 @@ from simulator.core.messages import (
     HeartbeatState,
     Join,
     Joined,
+    Leave,
     Nothing,
     Problem,
     Refused,
@@ -53,6 +56,7 @@ class State(Enum):
     WAITING = "waiting"
     DIALING = "dialing"
     JOINING = "joining"
+    REJOINING = "rejoining"
     SUBSCRIBING = "subscribing"
     LIVE = "live"
 
@@ -95,7 +99,7 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class WentLive:
-    """The subscription stands: heartbeats begin."""
+    """The subscription stands, for the first time on this socket: heartbeats begin."""
 
 
 Effect = Mint | Dial | Send | HangUp | Timer | WentLive
@@ -104,6 +108,7 @@ MINT = Mint()
 HANG_UP = HangUp()
 WENT_LIVE = WentLive()
 SEND_JOIN = Send(Join())
+SEND_LEAVE = Send(Leave())
 SEND_HEARTBEAT = Send(Heartbeat())
 SEND_TRANSPORT_HEARTBEAT = Send(TransportHeartbeat())
 
@@ -113,8 +118,11 @@ TOKEN_MARGIN_SECONDS = 5.0
 RETURN_SPREAD_SECONDS = 2.0
 """Machines that come back together do so within this time."""
 
-_ONLINE = (State.WAITING, State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE, State.STOPPED)
-_CONNECTED = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
+_CONNECTED = (State.DIALING, State.JOINING, State.REJOINING, State.SUBSCRIBING, State.LIVE)
+_ON_CHANNEL = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
+_ONLINE = (*_CONNECTED, State.WAITING, State.STOPPED)
+
+_CLOSED_NORMALLY = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +140,11 @@ class Client:
     __slots__ = (
         "_attempt",
         "_awaits_reply",
+        "_beats",
         "_chance",
         "_channel_gone",
         "_habits",
+        "_rejoins",
         "_serials",
         "cursors",
         "profile",
@@ -152,7 +162,9 @@ class Client:
         self._habits = habits
         self._chance = chance
         self._attempt = 0
+        self._rejoins = 0
         self._awaits_reply = False
+        self._beats = False
         self._channel_gone = False
         self._serials: dict[TimerName, int] = {"open": 0, "close": 0, "retry": 0, "answer": 0}
 
@@ -186,6 +198,7 @@ class Client:
         if not self.settings.clients.online:
             return self._hold()
         self._attempt = 0
+        self._channel_gone = False
         close = self._timer("close", now + self._draw(self._habits.session_lifetime_seconds))
         return [close, *self._dial(now)]
 
@@ -216,16 +229,21 @@ class Client:
         self.token = token
         if self.state is not State.DIALING:
             return []
-        self._awaits_reply = False
-        self._channel_gone = False
-        return [self._timer("answer", now + self.profile.answer_timeout_seconds), Dial(token)]
+        self._awaits_reply = self._beats = False
+        return [self._await_answer(now), Dial(token)] if self.profile.rejoin is None else [Dial(token)]
 
     def on_mint_failed(self, now: float) -> list[Effect]:
         """Back off: without a token there is nothing to dial with."""
         return self._back_off(now) if self.state is State.DIALING else []
 
+    def _await_answer(self, now: float) -> Timer:
+        return self._timer("answer", now + self.profile.answer_timeout_seconds)
+
     def _on_no_answer(self, now: float) -> list[Effect]:
-        return [HANG_UP, *self._back_off(now)]
+        return self._give_up_channel(now)
+
+    def _retry(self, now: float) -> list[Effect]:
+        return self._join(now) if self.state is State.REJOINING else self._dial(now)
 
     def _back_off(self, now: float) -> list[Effect]:
         self.state = State.WAITING
@@ -256,41 +274,72 @@ class Client:
         A client that a fault keeps from sending `sync:heartbeat`, or whose channel ended, still keeps its socket open.
         """
         if self._awaits_reply:
-            return [HANG_UP, *self._back_off(now)]
+            return self._drop(now)
         self._awaits_reply = True
-        beats_on_channel = self.settings.clients.heartbeats and not self._channel_gone
-        return [SEND_HEARTBEAT if beats_on_channel else SEND_TRANSPORT_HEARTBEAT]
+        beats_on_channel = self.settings.clients.heartbeats and self.state is State.LIVE and not self._channel_gone
+        if not beats_on_channel:
+            return [SEND_TRANSPORT_HEARTBEAT]
+        return [SEND_TRANSPORT_HEARTBEAT, SEND_HEARTBEAT] if self.profile.beats_on == "both" else [SEND_HEARTBEAT]
 
-    def _on_accepted(self, _now: float, _message: Accepted) -> list[Effect]:
+    def _on_accepted(self, now: float, _message: Accepted) -> list[Effect]:
+        self._rejoins = 0
+        if self.profile.backoff_resets == "open":
+            self._attempt = 0
+        if self._channel_gone:
+            return self._go_live()
+        return self._join(now)
+
+    def _join(self, now: float) -> list[Effect]:
         self.state = State.JOINING
-        return [SEND_JOIN]
+        return [SEND_JOIN] if self.profile.rejoin is None else [SEND_JOIN, self._await_answer(now)]
+
+    def _go_live(self) -> list[Effect]:
+        """Begin to beat, unless that began on this socket before."""
+        self.state = State.LIVE
+        self._cancel("answer")
+        beats, self._beats = self._beats, True
+        return [] if beats else [WENT_LIVE]
 
     def _on_refused(self, now: float, _message: Refused) -> list[Effect]:
         match self.profile.on_refused:
             case "stop":
-                self.state = State.STOPPED
-                self._cancel("answer")
-                return []
+                return self._stop()
             case "remint" if self.settings.clients.refresh_tokens:
                 self.token = None
         return self._back_off(now)
 
+    def _stop(self) -> list[Effect]:
+        self.state = State.STOPPED
+        self._cancel("retry", "answer")
+        return []
+
     def _on_reply(self, now: float, reply: Reply) -> list[Effect]:
         match self.state, reply.response:
-            case State.LIVE, HeartbeatState() | Nothing():
+            case _, Nothing() if reply.topic == TRANSPORT:
+                self._awaits_reply = False
+            case State.LIVE, HeartbeatState() if self.profile.beats_on == "channel":
                 self._awaits_reply = False
             case State.JOINING, Joined():
                 self.state = State.SUBSCRIBING
+                self._rejoins = 0
                 return [self._subscribe()]
             case State.SUBSCRIBING, Subscribed():
-                self.state = State.LIVE
                 self._attempt = 0
-                self._cancel("answer")
-                return [WENT_LIVE]
+                return self._go_live()
             case State.SUBSCRIBING, Problem(code="stale_cursor") as problem:
                 return self._recover(now, problem)
             case _, Problem():
-                return [HANG_UP, *self._back_off(now)]
+                return self._on_problem(now)
+        return []
+
+    def _on_problem(self, now: float) -> list[Effect]:
+        match self.state:
+            case State.JOINING:
+                return self._lose_channel(now)
+            case State.SUBSCRIBING:
+                return self._give_up_channel(now)
+            case State.LIVE if self.profile.rejoin is None:
+                return self._drop(now)
         return []
 
     def _subscribe(self) -> Send:
@@ -309,7 +358,7 @@ class Client:
                 self.cursors.pop(topic, None)
             return [self._subscribe()]
         self.cursors.update(dict.fromkeys(stale, 0))
-        return [HANG_UP, *self._back_off(now)]
+        return self._give_up_channel(now)
 
     def _on_update(self, _now: float, update: UpdateBatch) -> list[Effect]:
         """Apply events in order; what was applied before is dropped, as every batch comes twice."""
@@ -324,11 +373,38 @@ class Client:
     def _on_phx_close(self, now: float, _message: ChannelClosed) -> list[Effect]:
         if self.profile.on_phx_close == "ignore":
             self._channel_gone = True
+            self._cancel("answer")
             return []
+        return self._drop(now)
+
+    def _on_crashed(self, now: float, _message: ChannelCrashed) -> list[Effect]:
+        return self._lose_channel(now)
+
+    def _on_lost(self, now: float, end: SocketClosed) -> list[Effect]:
+        if end.code == _CLOSED_NORMALLY and self.profile.on_close_1000 == "stop":
+            return [HANG_UP, *self._stop()]
+        return self._drop(now)
+
+    # --- when something fails
+
+    def _drop(self, now: float) -> list[Effect]:
+        """Close the socket, and open another one later."""
         return [HANG_UP, *self._back_off(now)]
 
-    def _on_lost(self, now: float, _message: ChannelCrashed | SocketClosed) -> list[Effect]:
-        return [HANG_UP, *self._back_off(now)]
+    def _give_up_channel(self, now: float) -> list[Effect]:
+        """Leave a channel that may stand at the server, and join it again later."""
+        effects = self._lose_channel(now)
+        return [SEND_LEAVE, *effects] if self.state is State.REJOINING else effects
+
+    def _lose_channel(self, now: float) -> list[Effect]:
+        """Join the channel again later: on the same socket if the profile does that, else on another one."""
+        if self.profile.rejoin is None:
+            return self._drop(now)
+        self.state = State.REJOINING
+        self._cancel("answer")
+        delay = self.profile.rejoin.delay_seconds(self._rejoins, self._chance)
+        self._rejoins += 1
+        return [self._timer("retry", now + delay)]
 
     # --- helpers
 
@@ -348,23 +424,19 @@ class Client:
 _ON_TIMER: dict[TimerName, Callable[[Client, float], list[Effect]]] = {
     "open": Client._open,
     "close": Client._close,
-    "retry": Client._dial,
+    "retry": Client._retry,
     "answer": Client._on_no_answer,
 }
 
 _ON_MESSAGE: dict[tuple[State, type], Callable[..., list[Effect]]] = {
     (State.DIALING, Accepted): Client._on_accepted,
     (State.DIALING, Refused): Client._on_refused,
-    (State.JOINING, Reply): Client._on_reply,
-    (State.SUBSCRIBING, Reply): Client._on_reply,
-    (State.LIVE, Reply): Client._on_reply,
+    **{(state, Reply): Client._on_reply for state in _CONNECTED if state is not State.DIALING},
     (State.SUBSCRIBING, UpdateBatch): Client._on_update,
     (State.SUBSCRIBING, Frame): Client._on_frame,
     (State.LIVE, UpdateBatch): Client._on_update,
     (State.LIVE, Frame): Client._on_frame,
-    **{
-        (state, kind): Client._on_phx_close if kind is ChannelClosed else Client._on_lost
-        for state in _CONNECTED
-        for kind in (ChannelClosed, ChannelCrashed, SocketClosed)
-    },
+    **{(state, ChannelClosed): Client._on_phx_close for state in _ON_CHANNEL},
+    **{(state, ChannelCrashed): Client._on_crashed for state in _ON_CHANNEL},
+    **{(state, SocketClosed): Client._on_lost for state in _CONNECTED},
 }

@@ -30,11 +30,12 @@ from simulator.core.messages import (
 from simulator.core.pushes import read_push, write_push
 from simulator.core.requests import read_request, write_request
 from simulator.core.responses import read_response, write_response
-from simulator.core.wire import V2, WireFrame
+from simulator.core.wire import V2, WireFrame, WrittenPush, write_json
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
     from simulator.core.messages import Ref
+    from simulator.core.pushes import Push
     from simulator.core.wire import FrameForm
 
 M = TypeVar("M", ClientMessage, ServerMessage)
@@ -66,6 +67,12 @@ def decode_request(text: str, form: FrameForm = V2) -> Received[ClientMessage]:
 def encode_message(message: ServerMessage, join_ref: Ref, form: FrameForm = V2) -> str:
     """Return a server's message as text, for the join that `join_ref` names."""
     return form.write(_frame(message, join_ref))
+
+
+def write_once(push: Push) -> WrittenPush:
+    """Return a push with its payload as JSON, to be sent to many: `FrameForm.envelop` does the rest for each join."""
+    event, payload = write_push(push)
+    return WrittenPush(CHANNEL, event, write_json(payload))
 
 
 def _frame(message: ServerMessage, join_ref: Ref) -> WireFrame:

@@ -233,4 +233,8 @@ class SocketClosed:
 NOTHING = Nothing()
 UNMATCHED = Problem("unmatched topic")
 """Phoenix' own answer on a topic that nobody joined."""
+TOO_MANY_CHANNELS = Problem("too many channels joined")
+"""Phoenix' own answer to one join too many on a socket."""
+JOIN_CRASHED = Problem("join crashed")
+"""Phoenix' own answer to a join that ended in an error of the server's."""
 CHANNEL_CLOSED = ChannelClosed()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from simulator.core.metrics import Key
 
 
@@ -39,14 +41,31 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A finished run.
+class Reached:
+    """Whom the faults of a run reached.
 
     `touched` has, per injection, the clients that met its altered conditions or its impulse. `control_clients` met
     none; `control_harmed` are those of them that were refused or timed out all the same.
     """
 
-    recording: Recording
     touched: dict[str, frozenset[int]]
     control_clients: int
     control_harmed: int
+
+    @classmethod
+    def of(cls, clients: int, touched: Mapping[str, Collection[int]], harmed: Collection[int]) -> Reached:
+        """Return it for clients of which some were touched and some were harmed."""
+        control = set(range(clients)).difference(*touched.values())
+        return cls(
+            {injection: frozenset(found) for injection, found in touched.items()},
+            len(control),
+            len(control.intersection(harmed)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run in virtual time: what was scraped, and whom the faults reached."""
+
+    recording: Recording
+    reached: Reached

@@ -47,6 +47,15 @@ def read_request(frame: WireFrame) -> ClientMessage:
     return BadRequest(UNKNOWN_EVENT, frame.ref) if read is None else read(frame.payload, frame.ref)
 
 
+def is_for_channel(message: ClientMessage) -> bool:
+    """Tell whether a client's message is for the channel, and not for its socket or for another topic."""
+    match message:
+        case Join(topic) | Leave(topic=topic) | BadRequest(topic=topic):
+            return topic == CHANNEL
+        case _:
+            return not isinstance(message, TransportHeartbeat)
+
+
 def write_request(message: ClientMessage) -> tuple[str, str, dict[str, Any]]:
     """Return the topic, event and payload of a client's message.
 

@@ -13,7 +13,9 @@ from simulator.core.fields import (
     write_watermarks,
 )
 from simulator.core.messages import (
+    JOIN_CRASHED,
     NOTHING,
+    TOO_MANY_CHANNELS,
     UNMATCHED,
     HeartbeatState,
     Joined,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.core.messages import Response
+
+
+_PHOENIX_PROBLEMS = (UNMATCHED, TOO_MANY_CHANNELS, JOIN_CRASHED)
 
 
 def write_response(response: Response) -> dict[str, Any]:
@@ -81,8 +86,8 @@ def read_response(status: str, payload: Mapping[str, Any]) -> Response:
 
 def write_problem(problem: Problem) -> dict[str, Any]:
     """Return the object that stands for a refusal: its code, and what else it says."""
-    if problem == UNMATCHED:
-        # This one is Phoenix' own, and Phoenix gives reasons, not codes.
+    if problem in _PHOENIX_PROBLEMS:
+        # Phoenix gives reasons, not codes.
         return {"reason": problem.code}
     payload: dict[str, Any] = {"code": problem.code}
     if problem.message:

@@ -36,10 +36,14 @@ class SyncServer:
         try:
             claims = self._verifier.verify(now, token, settings)
         except TokenRejected as rejected:
-            self.metrics.add(("socket_auth", "error", rejected.reason))
+            self.count_refused(rejected.reason)
             raise
         self.metrics.add(("socket_auth", "ok", AUTHORIZED))
         return ChannelSession(self, claims.scopes)
+
+    def count_refused(self, reason: str) -> None:
+        """Count a handshake that was refused for one of `metrics.REJECT_REASONS`."""
+        self.metrics.add(("socket_auth", "error", reason))
 
     def count_connect(self) -> str:
         """Count a joined channel and return its subscription id."""

@@ -39,9 +39,10 @@ from simulator.core.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from simulator.conditions import Settings
+    from simulator.core.log import Topic
     from simulator.core.messages import ClientMessage, ServerMessage
     from simulator.core.server import SyncServer
 
@@ -57,6 +58,21 @@ class State(Enum):
 ROUNDING_SECONDS = 1e-6
 """Silence of just the timeout is not too long, however sums of floats come out."""
 STALE_MESSAGE = "cursor is older than retention floor"
+
+
+def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Frame], int]:
+    """Return a topic's events beyond a watermark, and the watermark that they reach.
+
+    They come in batches, each as a batch and again as a frame. All sessions that stand at one watermark are sent the
+    same, so a driver may call this once for all of them.
+    """
+    pushes: list[UpdateBatch | Frame] = []
+    head = topic.head
+    while events := topic.read(after, batch):
+        after = events[-1].watermark
+        update = UpdateBatch(topic.name, events, after >= head, {topic.name: head})
+        pushes += [update, Frame("UPDATE_BATCH", topic.name, after, update)]
+    return pushes, after
 
 
 class ChannelSession:
@@ -99,7 +115,7 @@ class ChannelSession:
         """
         if self.state is not State.JOINED or topic not in self.watermarks:
             return []
-        return self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch)
+        return list(self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch))
 
     def tick(self, now: float, settings: Settings) -> list[ServerMessage]:
         """Look at the last heartbeat, as the server does every `liveness.tick`; a silent channel ends in order."""
@@ -205,16 +221,9 @@ class ChannelSession:
     def _bad_request(self, _now: float, message: BadRequest, _settings: Settings) -> list[ServerMessage]:
         return [Reply(message.ref, Problem(message.code), message.topic)]
 
-    def _replay(self, topic: str, after: int, batch: int) -> list[ServerMessage]:
-        """Return a topic's events beyond a watermark in batches, each as a batch and again as a frame."""
-        log = self.server.log
-        pushes: list[ServerMessage] = []
-        head = log[topic].head
-        while events := log[topic].read(after, batch):
-            after = events[-1].watermark
-            update = UpdateBatch(topic, events, after >= head, {topic: head})
-            pushes += [update, Frame("UPDATE_BATCH", topic, after, update)]
-        self.watermarks[topic] = max(after, self.watermarks[topic])
+    def _replay(self, topic: str, after: int, batch: int) -> Sequence[ServerMessage]:
+        pushes, reached = replay(self.server.log[topic], after, batch)
+        self.watermarks[topic] = max(reached, self.watermarks[topic])
         return pushes
 
     def _count_lag(self, topic: str, cursor: int) -> None:

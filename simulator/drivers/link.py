@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+from simulator.core.messages import TRANSPORT, Accepted, Refused, Reply, SocketClosed, Upgrade
 from simulator.drivers.agenda import Rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.core.client import Client
+    from simulator.core.messages import Ref
     from simulator.core.session import ChannelSession
     from simulator.drivers.agenda import Agenda
 
@@ -30,9 +32,11 @@ class Link:
         "client_open",
         "epoch",
         "free_at",
+        "heard_join",
         "held",
         "in_flight",
         "index",
+        "joins",
         "last_frame_at",
         "lazy_beats",
         "lazy_deliveries",
@@ -50,11 +54,13 @@ class Link:
         self.server_open = False
         self.live_at: float | None = None
         self.beats = 0
+        self.joins = 0
+        self.heard_join: Ref = 0
         self.epoch = 0
         self.last_frame_at = now
         self.lazy_beats = False
         self.lazy_deliveries = False
-        self.in_flight = 0
+        self.in_flight: dict[Direction, int] = {"up": 0, "down": 0}
         self.free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self.held: dict[Direction, deque[Any]] = {"up": deque(), "down": deque()}
         self.serial: dict[str, int] = {}
@@ -66,7 +72,8 @@ class Link:
         return (
             not network.latency
             and not network.black_hole
-            and not self.in_flight
+            and not self.in_flight["up"]
+            and not self.in_flight["down"]
             and not self.held["up"]
             and not self.held["down"]
         )
@@ -76,6 +83,20 @@ class Link:
         """When the client's next heartbeat is due: a whole number of intervals after it went live."""
         assert self.live_at is not None
         return self.live_at + (self.beats + 1) * self.client.profile.heartbeat_interval_seconds
+
+    def is_outdated(self, message: Any) -> bool:
+        """Tell whether what arrived at the client's end belongs to a join before its last one.
+
+        Each join has one reply, and nothing overtakes it: what comes before that reply is about the joins before.
+        """
+        if type(message) in (Accepted, Refused, SocketClosed):
+            return False
+        if type(message) is Reply:
+            if message.topic == TRANSPORT:
+                return False
+            if message.ref is not None:
+                self.heard_join = message.ref
+        return self.heard_join != self.joins
 
     def replace_timer(self, name: str) -> int:
         """Cancel the link's timer of that name and return the serial of its successor."""
@@ -109,6 +130,10 @@ class Carrier:
         """Send what a black hole held back, in order, now that the path is back."""
         if link.client.settings.network.black_hole:
             return
+        up = link.held["up"]
+        if not link.client_open and up and type(up[0]) is Upgrade:
+            # Its first packets vanished, and nobody sends them again for a client that gave the attempt up.
+            up.clear()
         for direction, held in link.held.items():
             waiting = tuple(held)
             held.clear()
@@ -117,16 +142,16 @@ class Carrier:
 
     def _delay(self, link: Link, direction: Direction, message: Any) -> None:
         network = link.client.settings.network
-        if network.black_hole:
+        if network.black_hole and not link.in_flight[direction]:
             link.held[direction].append(message)
             return
         due = max(self._agenda.now + network.latency, link.free_at[direction])
         link.free_at[direction] = due
-        link.in_flight += 1
+        link.in_flight[direction] += 1
         self._agenda.at(due, Rank.EVENT, self._land, link, direction, message)
 
     def _land(self, link: Link, direction: Direction, message: Any) -> None:
-        link.in_flight -= 1
+        link.in_flight[direction] -= 1
         if link.client.settings.network.black_hole:
             link.held[direction].append(message)
         else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.core.server import SyncServer
     from simulator.drivers.agenda import Agenda
     from simulator.drivers.link import Carrier, Link
+    from simulator.drivers.quiet import Quiet
     from simulator.drivers.reach import Reach
 
 _ACCEPTED = Accepted()
@@ -27,12 +28,13 @@ _LOST = SocketClosed(1006)
 class Listener:
     """Receives what clients send, delivers events, and ends what is silent for too long."""
 
-    def __init__(self, server: SyncServer, agenda: Agenda, carrier: Carrier, reach: Reach, *, eager: bool) -> None:
+    def __init__(self, server: SyncServer, agenda: Agenda, carrier: Carrier, reach: Reach, quiet: Quiet) -> None:
         self._server = server
         self._agenda = agenda
         self._carrier = carrier
         self._reach = reach
-        self._eager = eager
+        self._quiet = quiet
+        self._eager = quiet.eager
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
@@ -51,7 +53,7 @@ class Listener:
             self._send_down(link, replies)
             if type(message) is Subscribe:
                 self._meet_at_subscribe(link.index, replies)
-            elif type(message) is Join and (self._eager or not link.is_clear):
+            elif type(message) is Join and (self._eager or not link.is_clear or link.live_at is not None):
                 self._await_tick(link)
 
     def deliver(self, link: Link, topic: str) -> None:
@@ -84,6 +86,8 @@ class Listener:
             return
         pushes = session.tick(self._agenda.now, link.client.settings)
         if pushes:
+            # Its client may stay on the socket: from here on the channel's events pass it by.
+            self._quiet.settle(link, self._agenda.now)
             self._reach.harmed.add(link.index)
             self._send_down(link, pushes)
         else:

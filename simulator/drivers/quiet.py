@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from simulator.core import client as clients
 from simulator.core.session import State
 
 if TYPE_CHECKING:
     from simulator.core.server import SyncServer
+    from simulator.core.session import ChannelSession
     from simulator.drivers.link import Link
 
 
@@ -23,7 +25,7 @@ class Quiet:
 
     def __init__(self, server: SyncServer, *, eager: bool) -> None:
         self._server = server
-        self._eager = eager
+        self.eager = eager
         self._queues: dict[float, deque[tuple[float, Link, int]]] = {}
         self.loud: dict[Link, None] = {}
         """Links whose deliveries are simulated one by one, in the order in which they became loud."""
@@ -82,7 +84,7 @@ class Quiet:
 
     def _may_deliver_lazily(self, link: Link) -> bool:
         session = link.session
-        if self._eager or session is None or session.state is not State.JOINED or not link.is_clear:
+        if self.eager or session is None or not self._is_quiet(link, session):
             return False
         log = self._server.log
         caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
@@ -92,15 +94,19 @@ class Quiet:
         session, settings = link.session, link.client.settings
         interval = link.client.profile.heartbeat_interval_seconds
         return (
-            not self._eager
+            not self.eager
             and session is not None
-            and session.state is State.JOINED
-            and link.is_clear
+            and self._is_quiet(link, session)
             and settings.clients.heartbeats
             and not link.client.awaits_reply
             and interval <= settings.liveness.timeout
             and interval < settings.liveness.transport_idle
         )
+
+    @staticmethod
+    def _is_quiet(link: Link, session: ChannelSession) -> bool:
+        joined = session.state is State.JOINED and link.client.state is clients.State.LIVE
+        return joined and link.is_clear
 
     @staticmethod
     def _settle_beats(link: Link) -> None:

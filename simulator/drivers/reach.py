@@ -68,7 +68,3 @@ class Reach:
     def touch(self, client: int, injection: str) -> None:
         """A client met an injection."""
         self.touched.setdefault(injection, set()).add(client)
-
-    def control(self, clients: int) -> set[int]:
-        """Return the clients that no injection reached."""
-        return set(range(clients)).difference(*self.touched.values())

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
 from simulator.core import client as clients
 from simulator.core.log import EventLog
-from simulator.core.messages import SocketClosed, Upgrade
+from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
-from simulator.core.recording import Recording, Run
+from simulator.core.recording import Reached, Recording, Run
 from simulator.core.server import SyncServer
 from simulator.core.tokens import Issuer, Verifier
 from simulator.drivers.agenda import Agenda, Rank
@@ -71,7 +71,7 @@ class _VirtualRun:
         server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
         self._quiet = Quiet(server, eager=eager)
         self._reach = Reach(len(plan.fleet.profiles))
-        self._listener = Listener(server, self._agenda, self._carrier, self._reach, eager=eager)
+        self._listener = Listener(server, self._agenda, self._carrier, self._reach, self._quiet)
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
         self._clients = [
             clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
@@ -91,13 +91,8 @@ class _VirtualRun:
         agenda.at(self._plan.scrape_offset_seconds, Rank.SCRAPE, self._scrape, 0)
         while agenda.step(until):
             self._carrier.deliver_pending()
-        control = self._reach.control(len(self._clients))
-        return Run(
-            recording=self._recording,
-            touched={injection: frozenset(found) for injection, found in self._reach.touched.items()},
-            control_clients=len(control),
-            control_harmed=len(control & self._reach.harmed),
-        )
+        reached = Reached.of(len(self._clients), self._reach.touched, self._reach.harmed)
+        return Run(self._recording, reached)
 
     # --- the world's own course
 
@@ -238,7 +233,7 @@ class _VirtualRun:
         link.client_open = False
         link.replace_timer("beat")
         self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
-        if link.held["up"]:
+        if not link.is_clear:
             self._orphans.setdefault(index, []).append(link)
 
     def _go_live(self, index: int) -> None:
@@ -270,13 +265,19 @@ class _VirtualRun:
 
     def _send_up(self, index: int, message: Any) -> None:
         link = self._links[index]
-        if link is not None:
-            self._carrier.send(link, "up", message)
+        if link is None:
+            return
+        if isinstance(message, Join | Leave):
+            self._quiet.settle(link, self._agenda.now)
+        if isinstance(message, Join):
+            link.joins += 1
+            message = Join(message.topic, link.joins)
+        self._carrier.send(link, "up", message)
 
     def _arrive(self, link: Link, direction: Direction, message: Any) -> None:
         if direction == "up":
             self._listener.receive(link, message)
-        elif link.client_open:
+        elif link.client_open and not link.is_outdated(message):
             self._perform(link.index, link.client.receive(self._agenda.now, message))
             if link.live_at is not None and link.client_open and not link.lazy_deliveries:
                 self._quiet.try_deliveries(link)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +14,7 @@ from simulator.core.client import (
     RETURN_SPREAD_SECONDS,
     SEND_HEARTBEAT,
     SEND_JOIN,
+    SEND_LEAVE,
     SEND_TRANSPORT_HEARTBEAT,
     TOKEN_MARGIN_SECONDS,
     WENT_LIVE,
@@ -45,7 +46,7 @@ from simulator.core.messages import (
     Subscribed,
     UpdateBatch,
 )
-from simulator.core.profiles import Backoff, Profile
+from simulator.core.profiles import PROFILES, Backoff, Profile
 from simulator.core.tokens import Token
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 TOPICS = ("a", "b")
 HABITS = Habits(session_lifetime_seconds=600.0, offline_seconds=60.0, topics=TOPICS)
 PLAIN = Profile("plain", "backs off 1, 2, 4, 8 s", Backoff(1.0, 2.0, 8.0))
+REJOIN = Backoff(10.0, 1.0, 10.0, table_seconds=(1.0, 2.0, 5.0))
+PHOENIX = {each.name: getattr(PROFILES["phoenix-1.8"], each.name) for each in fields(Profile)}
 HEALTHY = Settings()
 OFFLINE = HEALTHY.with_value("clients.online", value=False)
 TOKEN = Token("token-1", 300.0)
@@ -95,11 +98,18 @@ class Bench:
             self.fire(self.opening, 0.0)
             return
         self.closing = self.timer(self.fire(self.opening, 0.0), "close")
-        self.answering = self.timer(self.client.on_token(0.0, TOKEN), "answer")
+        dialled = self.client.on_token(0.0, TOKEN)
+        if self.client.profile.rejoin is None:
+            self.answering = self.timer(dialled, "answer")
         if state is State.STOPPED:
             self.client.profile = replace(self.client.profile, on_refused="stop")
         if state in (State.WAITING, State.STOPPED):
             self.client.receive(0.0, Refused())
+            return
+        if state is State.REJOINING:
+            self.client.profile = replace(self.client.profile, rejoin=REJOIN)
+            for message in (Accepted(), ChannelCrashed()):
+                self.client.receive(0.0, message)
             return
         for message in (Accepted(), JOINED, SUBSCRIBED)[: CONNECTED.index(state)]:
             self.client.receive(0.0, message)
@@ -518,14 +528,158 @@ def test_ignore_stays_on_a_socket_without_a_channel_and_keeps_it_open() -> None:
     assert bench.client.beat(20.0) == [SEND_TRANSPORT_HEARTBEAT]
 
 
-def test_on_its_next_socket_a_client_that_ignores_beats_on_the_channel_again() -> None:
+@pytest.mark.parametrize("profile", [{"on_phx_close": "ignore"}, PHOENIX], ids=["plain", "phoenix"])
+def test_a_client_that_ignores_joins_on_no_later_socket_either_and_keeps_each_open(profile: dict[str, Any]) -> None:
+    bench = Bench(State.LIVE, **profile)
+    bench.client.receive(5.0, CHANNEL_CLOSED)
+    bench.fire(bench.timer(bench.client.receive(6.0, SocketClosed()), "retry"))
+    assert bench.client.receive(7.0, Accepted()) == [WENT_LIVE]
+    assert bench.state() is State.LIVE
+    assert bench.client.beat(27.0) == [SEND_TRANSPORT_HEARTBEAT]
+
+
+def test_a_client_that_ignores_has_its_channel_again_when_the_person_opens_it_anew() -> None:
     bench = Bench(State.LIVE, on_phx_close="ignore")
     bench.client.receive(5.0, CHANNEL_CLOSED)
-    retry = bench.timer(bench.client.receive(6.0, SocketClosed()), "retry")
-    bench.fire(retry)
+    bench.fire(bench.timer(bench.fire(bench.closing), "open"))
+    bench.client.on_token(700.0, TOKEN)
     for message in (Accepted(), JOINED, SUBSCRIBED):
-        bench.client.receive(7.0, message)
-    assert bench.client.beat(27.0) == [SEND_HEARTBEAT]
+        bench.client.receive(700.0, message)
+    assert bench.client.beat(720.0) == [SEND_HEARTBEAT]
+
+
+def test_ignore_during_a_join_no_longer_waits_for_its_answer() -> None:
+    bench = Bench(State.DIALING, **PHOENIX)
+    answering = bench.timer(bench.client.receive(0.0, Accepted()), "answer")
+    assert bench.client.receive(1.0, CHANNEL_CLOSED) == []
+    assert bench.fire(answering) == []
+
+
+# --- closed with 1000
+
+
+@pytest.mark.parametrize("state", CONNECTED)
+def test_a_client_that_takes_1000_for_the_end_stops_until_the_person_opens_it_again(state: State) -> None:
+    bench = Bench(state, on_close_1000="stop")
+    assert bench.client.receive(5.0, SocketClosed(1000)) == [HANG_UP]
+    assert bench.state() is State.STOPPED
+    bench.fire(bench.timer(bench.fire(bench.closing), "open"))
+    assert bench.state() is State.DIALING
+
+
+@pytest.mark.parametrize("code", [1001, 1006, 1008, 1011, 1012, 1013, 4000])
+def test_a_client_that_takes_1000_for_the_end_comes_back_after_any_other_code(code: int) -> None:
+    bench = Bench(State.LIVE, on_close_1000="stop")
+    assert kinds(bench.client.receive(5.0, SocketClosed(code))) == ["HangUp", "retry"]
+
+
+# --- joining again on the same socket
+
+
+def join_again(bench: Bench, retry: Timer) -> None:
+    """Let a client join again, up to its subscription."""
+    assert kinds(bench.fire(retry)) == ["Send", "answer"]
+    assert bench.client.receive(retry.at, JOINED) != []
+
+
+@pytest.mark.parametrize("state", [State.JOINING, State.SUBSCRIBING, State.LIVE])
+def test_a_crashed_channel_is_joined_again_on_the_same_socket(state: State) -> None:
+    bench = Bench(state, **PHOENIX)
+    retry = Timer("retry", 6.0, 1)
+    assert bench.client.receive(5.0, ChannelCrashed()) == [retry]
+    assert bench.state() is State.REJOINING
+    assert bench.fire(retry)[0] == SEND_JOIN
+    assert bench.state() is State.JOINING
+
+
+def test_a_join_that_is_refused_is_tried_ever_more_slowly() -> None:
+    bench = Bench(State.JOINING, **PHOENIX)
+    at, delays = 0.0, []
+    for _ in range(5):
+        retry = bench.timer(bench.client.receive(at, Reply(None, Problem("bad_topic"))), "retry")
+        delays.append(retry.at - at)
+        at = retry.at
+        bench.fire(retry)
+    assert delays == [1, 2, 5, 10, 10]
+
+
+def test_every_join_that_succeeds_starts_the_rejoins_again() -> None:
+    bench = Bench(State.LIVE, **PHOENIX)
+    for number in range(4):
+        retry = bench.timer(bench.client.receive(10.0 * number, ChannelCrashed()), "retry")
+        assert retry.at == 10.0 * number + 1.0
+        join_again(bench, retry)
+
+
+def test_a_join_without_an_answer_is_left_before_the_next() -> None:
+    bench = Bench(State.DIALING, **PHOENIX)
+    answering = bench.timer(bench.client.receive(0.0, Accepted()), "answer")
+    effects = bench.fire(answering)
+    assert effects == [SEND_LEAVE, Timer("retry", 11.0, 1)]
+    second = bench.timer(bench.fire(bench.timer(effects, "retry")), "answer")
+    assert second.at == 21.0
+    assert bench.timer(bench.fire(second), "retry").at == 23.0
+
+
+def test_what_a_channel_says_while_it_is_to_be_joined_again_changes_nothing() -> None:
+    bench = Bench(State.REJOINING)
+    for message in (JOINED, SUBSCRIBED, Reply(None, NOTHING), CHANNEL_CLOSED, ChannelCrashed(), batch("a", 1)):
+        assert bench.client.receive(0.5, message) == []
+    assert (bench.state(), bench.client.cursors) == (State.REJOINING, {})
+
+
+def test_a_socket_that_is_lost_while_its_channel_is_to_be_joined_again_is_replaced() -> None:
+    bench = Bench(State.LIVE, **PHOENIX)
+    rejoin = bench.timer(bench.client.receive(5.0, ChannelCrashed()), "retry")
+    effects = bench.client.receive(5.5, SocketClosed())
+    assert kinds(effects) == ["HangUp", "retry"]
+    assert bench.fire(rejoin) == []
+    assert kinds(bench.fire(bench.timer(effects, "retry"))) == ["Dial"]
+
+
+def test_a_client_that_joins_again_waits_for_ever_for_the_upgrade() -> None:
+    bench = Bench(State.OFF, **PHOENIX)
+    bench.fire(bench.opening)
+    assert bench.client.on_token(5.0, TOKEN) == [Dial(TOKEN)]
+
+
+def test_a_stale_cursor_that_is_sent_again_is_sent_on_the_same_socket() -> None:
+    bench = Bench(State.SUBSCRIBING, HEALTHY.with_value("clients.resume", "zero"), **PHOENIX)
+    assert bench.client.receive(1.0, STALE) == [SEND_LEAVE, Timer("retry", 2.0, 1)]
+
+
+def test_a_push_that_is_refused_does_nothing_to_a_channel_that_would_be_joined_again() -> None:
+    bench = Bench(State.LIVE, **PHOENIX)
+    assert bench.client.receive(5.0, Reply(None, UNMATCHED)) == []
+    assert bench.state() is State.LIVE
+
+
+def test_a_channel_that_is_live_again_goes_on_with_the_heartbeats_of_its_socket() -> None:
+    bench = Bench(State.LIVE, **PHOENIX)
+    retry = bench.timer(bench.client.receive(5.0, ChannelCrashed()), "retry")
+    assert bench.client.beat(5.5) == [SEND_TRANSPORT_HEARTBEAT]
+    join_again(bench, retry)
+    assert bench.client.receive(6.0, SUBSCRIBED) == []
+    assert bench.state() is State.LIVE
+
+
+def test_only_the_sockets_own_heartbeat_is_waited_for_where_both_are_sent() -> None:
+    bench = Bench(State.LIVE, **PHOENIX)
+    assert bench.client.beat(30.0) == [SEND_TRANSPORT_HEARTBEAT, SEND_HEARTBEAT]
+    bench.client.receive(30.0, BEAT_ANSWER)
+    assert bench.client.awaits_reply
+    bench.client.receive(30.0, Reply(None, NOTHING, "phoenix"))
+    assert not bench.client.awaits_reply
+
+
+def test_an_open_socket_is_enough_for_phoenix_to_start_its_delays_again() -> None:
+    """Accepting and then dropping never lets them grow."""
+    bench = Bench(State.DIALING, **PHOENIX)
+    for number in range(5):
+        bench.client.receive(float(number), Accepted())
+        retry = bench.timer(bench.client.receive(float(number), SocketClosed(1012)), "retry")
+        assert retry.at == number + 0.01
+        bench.fire(retry)
 
 
 # --- machines that go off and on

@@ -5,6 +5,7 @@ from typing import Any
 
 from simulator.conditions import Settings
 from simulator.core.client import Client, Habits
+from simulator.core.messages import SocketClosed, Upgrade
 from simulator.core.profiles import PROFILES
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Direction, Link
@@ -92,6 +93,31 @@ def test_a_frame_that_is_under_way_when_the_hole_opens_is_held_too() -> None:
     path.run(10.0)
     assert path.arrived == []
     assert list(path.link.held["up"]) == ["x"]
+
+
+def test_what_is_sent_into_a_hole_does_not_overtake_what_was_under_way_when_it_opened() -> None:
+    path = _Path()
+    path.set("network.latency", 5.0)
+    path.carrier.send(path.link, "up", "first")
+    path.set("network.black_hole", value=True)
+    path.carrier.send(path.link, "up", "second")
+    path.run(20.0)
+    path.set("network.black_hole", value=False)
+    path.agenda.at(20.0, Rank.CHANGE, path.carrier.release, path.link)
+    path.run(30.0)
+    assert path.arrived == [(25.0, "up", "first"), (25.0, "up", "second")]
+
+
+def test_an_attempt_that_was_given_up_in_a_black_hole_never_reaches_the_server() -> None:
+    path = _Path()
+    path.set("network.black_hole", value=True)
+    path.carrier.send(path.link, "up", Upgrade("token"))
+    path.carrier.send(path.link, "up", SocketClosed(1000))
+    path.link.client_open = False
+    path.set("network.black_hole", value=False)
+    path.carrier.release(path.link)
+    path.run(10.0)
+    assert path.arrived == []
 
 
 def test_a_link_is_clear_again_only_when_nothing_is_under_way() -> None:

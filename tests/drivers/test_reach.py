@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from simulator.conditions import KNOBS
+from simulator.core.recording import Reached
 from simulator.drivers.reach import KNOBS_AT, Reach
 
 
@@ -28,6 +29,6 @@ def test_a_client_whose_conditions_are_back_to_normal_meets_nothing() -> None:
 
 
 def test_the_control_cohort_is_who_met_nothing() -> None:
-    reach = Reach(3)
-    reach.touch(1, "restart")
-    assert reach.control(3) == {0, 2}
+    reached = Reached.of(5, {"drift": {0}, "restart": {1}}, harmed={1, 2})
+    assert (reached.control_clients, reached.control_harmed) == (3, 1)
+    assert reached.touched == {"drift": frozenset({0}), "restart": frozenset({1})}

@@ -44,8 +44,8 @@ def test_a_calm_run_has_no_failure_of_any_kind(plan: PlanFactory) -> None:
     assert last["token_mint", "error"] == 0
     assert last["replay_catchup_duration_ms", "stale_cursor", "count"] == 0
     assert last["socket_connection", "disconnect", "error"] == 0
-    assert run.touched == {}
-    assert (run.control_clients, run.control_harmed) == (100, 0)
+    assert run.reached.touched == {}
+    assert (run.reached.control_clients, run.reached.control_harmed) == (100, 0)
 
 
 def test_clients_come_and_go_as_their_habits_say(plan: PlanFactory) -> None:
@@ -140,7 +140,7 @@ def test_a_restart_drops_every_socket_and_starts_the_servers_counters_anew(
     assert after["socket_auth", "ok", "authorized"] < before["socket_auth", "ok", "authorized"]
     assert after["token_mint", "ok"] >= before["token_mint", "ok"]
     active = before["socket_connection", "connect", "ok"] - before["socket_connection", "disconnect", "normal"]
-    assert len(result.touched["fault-0"]) == pytest.approx(active, abs=3)
+    assert len(result.reached.touched["fault-0"]) == pytest.approx(active, abs=3)
     assert _at(result.recording, 650)["socket_auth", "ok", "authorized"] >= active * 0.8
 
 

@@ -80,7 +80,7 @@ def test_level_zero_changes_nothing(plan: PlanFactory, make_fault: Callable[[str
     run = run_virtual(plan((fault, START, END), share=none))
     if not fault.is_momentary():
         assert run.recording.digest() == run_virtual(plan()).recording.digest()
-    assert not run.touched.get("fault-0")
+    assert not run.reached.touched.get("fault-0")
 
 
 def test_a_fault_reaches_only_clients_of_its_share_and_some_of_them(
@@ -90,7 +90,7 @@ def test_a_fault_reaches_only_clients_of_its_share_and_some_of_them(
     base = Settings().with_value("retention.horizon", 120.0)
     shared = any(KNOBS[v.knob].shared for v in Conditions.fold(base, [("i", fault, share)]).variations)
     asked = plan((fault, START, END), share=share)
-    reached = run_virtual(asked).touched["fault-0"]
+    reached = run_virtual(asked).reached.touched["fault-0"]
     assert reached
     if not shared:
         assert reached <= set(asked.population.members(share))
@@ -100,8 +100,8 @@ def test_clients_that_no_fault_reaches_do_not_suffer(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
 ) -> None:
     run = run_virtual(plan((make_fault(fault_name), START, END), clients=80))
-    assert run.control_clients > 0
-    assert run.control_harmed == 0
+    assert run.reached.control_clients > 0
+    assert run.reached.control_harmed == 0
 
 
 def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str], Fault], fault_name: str) -> None:

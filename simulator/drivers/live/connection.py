@@ -1,0 +1,42 @@
+"""The connection that `websockets` makes for each TCP connection, with what the sync server keeps beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from simulator.drivers.live.socket import Socket
+
+_SERVED = Request("/", Headers())
+
+
+class LiveConnection(ServerConnection):
+    """One TCP connection; `socket` is there once an upgrade was accepted, and `most` of them may be open at once."""
+
+    def __init__(self, *args: Any, most: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.socket: Socket | None = None
+        self._most = most
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or end at once if there are too many."""
+        super().connection_made(transport)
+        if len(self.server.handler_tasks) > self._most:
+            self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client: whatever they are, it is there."""
+        if self.socket is not None:
+            self.socket.touch()
+        super().data_received(data)
+
+    def forget_handshake(self) -> None:
+        """Let go of the request: it is long, it has the token in it, and nobody reads it any more."""
+        self.request = _SERVED
+        self.response = None

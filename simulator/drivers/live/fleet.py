@@ -1,0 +1,115 @@
+"""A fleet: many core clients over real sockets in one process, each with its own share of the conditions.
+
+Several fleets in several processes share one population: each has a range of its members, and every member behaves as
+it would in one fleet. A fleet that is killed leaves nothing but sockets, and those its system closes.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from simulator.conditions import DropConnections
+from simulator.core.client import Client
+from simulator.drivers.live.member import Member
+from simulator.drivers.live.outside import Outside
+from simulator.drivers.reach import Reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.conditions import Conditions, Impulse, Population
+    from simulator.core.client import Habits
+    from simulator.core.profiles import Profile
+    from simulator.drivers.live.outside import TokenSource
+
+STOP_SECONDS = 3.0
+"""How long a fleet that ends waits for its sockets to close in order."""
+
+
+class LiveFleet:
+    """Clients of a population, by default all of them; `profiles` has one for each client of the population."""
+
+    def __init__(  # noqa: PLR0913  # what a run is made of
+        self,
+        *,
+        url: str,
+        mint: TokenSource,
+        profiles: tuple[Profile, ...],
+        habits: Habits,
+        population: Population,
+        seed: int,
+        conditions: Conditions,
+        ramp_seconds: float = 10.0,
+        members: range | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        assert len(profiles) == population.size
+        self._population = population
+        self._ramp_seconds = ramp_seconds
+        self._reach = Reach(population.size)
+        self._outside = Outside(url=url, mint=mint, reach=self._reach, clock=clock)
+        self._conditions = conditions
+        self._members: dict[int, Member] = {}
+        resolved = conditions.settings_by_client(population)
+        for index in members if members is not None else range(population.size):
+            settings, altered = resolved[index]
+            chance = random.Random(f"{seed}/{index}")  # noqa: S311  # the same draws as in virtual time, no secret
+            self._members[index] = Member(index, Client(profiles[index], habits, chance, settings), self._outside)
+            self._reach.alter(index, altered)
+
+    @property
+    def touched(self) -> dict[str, set[int]]:
+        """Per injection, the members that met its altered conditions or its impulse."""
+        return self._reach.touched
+
+    @property
+    def harmed(self) -> set[int]:
+        """The members that were refused or timed out."""
+        return self._reach.harmed
+
+    @property
+    def connected(self) -> int:
+        """How many members have a socket that is up."""
+        return sum(member.is_connected for member in self._members.values())
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks the members have under way: one for each socket, and one for each question for a token."""
+        return self._outside.tasks
+
+    def states(self) -> dict[str, int]:
+        """Return how many clients stand where, by the names of `core.client.State`."""
+        found: dict[str, int] = {}
+        for member in self._members.values():
+            found[member.state.value] = found.get(member.state.value, 0) + 1
+        return found
+
+    async def run(self) -> None:
+        """Run until cancelled, then close every socket; a client that fails ends the fleet with its error."""
+        self._outside.start()
+        now = self._outside.now()
+        try:
+            for member in self._members.values():
+                member.start(now, self._ramp_seconds)
+            await self._outside.wait_for_failure()
+        finally:
+            for member in self._members.values():
+                member.stop()
+            await self._outside.stop(STOP_SECONDS)
+
+    def apply(self, conditions: Conditions) -> None:
+        """Let every member have its settings under new conditions, at one time."""
+        if conditions == self._conditions:
+            return
+        self._conditions = conditions
+        resolved = conditions.settings_by_client(self._population)
+        for index, member in self._members.items():
+            member.change(*resolved[index])
+
+    def note(self, injection: str, impulse: Impulse) -> None:
+        """Note which members an impulse will meet; to be called before the server acts on it."""
+        if isinstance(impulse, DropConnections):
+            for index, member in self._members.items():
+                if member.is_connected and self._population.includes(index, impulse.share):
+                    self._reach.touch(index, injection)

@@ -1,0 +1,189 @@
+"""One member of a fleet: a core client, its timers and tokens, and the sockets that it opened.
+
+It does what the core says, with real sockets and an event loop's timers, as `drivers/virtual.py` does in virtual time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simulator.core import client as clients
+from simulator.core.messages import ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
+from simulator.drivers.live.line import Line
+from simulator.errors import MintFailed
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable
+
+    from simulator.conditions import Settings
+    from simulator.core.messages import Accepted, ClientMessage, ServerMessage, SocketClosed
+    from simulator.drivers.live.outside import Outside
+
+
+class Member:
+    """A client, by its number in the population."""
+
+    __slots__ = ("_beat_timer", "_client", "_index", "_line", "_lines", "_minting", "_outside", "_timers")
+
+    def __init__(self, index: int, client: clients.Client, outside: Outside) -> None:
+        self._index = index
+        self._client = client
+        self._outside = outside
+        self._line: Line | None = None
+        self._lines: dict[Line, None] = {}
+        self._timers: dict[clients.TimerName, asyncio.TimerHandle] = {}
+        self._beat_timer: asyncio.TimerHandle | None = None
+        self._minting: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> clients.State:
+        """Where the client stands."""
+        return self._client.state
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the client has a socket that is up."""
+        return self._line is not None and self._line.is_connected
+
+    def start(self, now: float, ramp_seconds: float) -> None:
+        """Begin: the ramp runs from `now`."""
+        for effect in self._client.start(ramp_seconds):
+            assert isinstance(effect, clients.Timer)
+            self._set_timer(effect.name, now + effect.at, effect.serial)
+
+    def change(self, settings: Settings, altered: dict[str, str]) -> None:
+        """Take new settings, and which injections altered them."""
+        reach, line = self._outside.reach, self._line
+        reach.alter(self._index, altered)
+        if settings == self._client.settings:
+            return
+        effects = self._client.on_settings(self._outside.now(), settings)
+        for each in self._lines:
+            each.set_network(settings.network)
+        if self.state is clients.State.HELD:
+            reach.meet(self._index, "held_off")
+        self._perform(effects)
+        for each in tuple(self._lines):
+            each.release()
+        if line is not None and line.is_open:
+            reach.meet(self._index, "path")
+            if line.live_at is not None:
+                reach.meet(self._index, "connected")
+
+    def stop(self) -> None:
+        """Let go of every timer, and close every socket."""
+        for timer in (*self._timers.values(), self._beat_timer):
+            if timer is not None:
+                timer.cancel()
+        if self._minting is not None:
+            self._minting.cancel()
+        for line in tuple(self._lines):
+            line.stop()
+
+    # --- what the client does
+
+    def _perform(self, effects: Iterable[clients.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case clients.Send(message):
+                    if self._line is not None:
+                        self._line.send(message)
+                case clients.Timer(name, at, serial):
+                    self._set_timer(name, at, serial)
+                case clients.Mint():
+                    self._mint()
+                case clients.Dial(token):
+                    self._dial(token.text, token.expires_at)
+                case clients.HangUp():
+                    self._hang_up()
+                case clients.WentLive():
+                    self._go_live()
+
+    def _set_timer(self, name: clients.TimerName, at: float, serial: int) -> None:
+        replaced = self._timers.get(name)
+        if replaced is not None:
+            replaced.cancel()
+        self._timers[name] = self._outside.call_at(at, self._on_timer, name, serial)
+
+    def _on_timer(self, name: clients.TimerName, serial: int) -> None:
+        was_held = self.state is clients.State.HELD
+        self._perform(self._client.on_timer(self._outside.now(), name, serial))
+        if self.state is clients.State.HELD and not was_held:
+            self._outside.reach.meet(self._index, "held_off")
+
+    def _mint(self) -> None:
+        """Ask for a token; a question that is still open will have its answer taken."""
+        self._outside.reach.meet(self._index, "mint")
+        if self._minting is None:
+            self._minting = self._outside.spawn(self._ask_for_token())
+
+    async def _ask_for_token(self) -> None:
+        try:
+            token = await self._outside.mint(self._outside.now(), self._index)
+        except MintFailed:
+            self._minting = None
+            self._perform(self._client.on_mint_failed(self._outside.now()))
+        else:
+            self._minting = None
+            self._perform(self._client.on_token(self._outside.now(), token))
+
+    def _dial(self, token: str, expires_at: float) -> None:
+        if expires_at <= self._outside.now():
+            self._outside.reach.meet(self._index, "expired_token")
+        self._outside.reach.meet(self._index, "path")
+        line = self._line = Line(self._outside, self, self._client.settings.network)
+        self._lines[line] = None
+        line.dial(token)
+
+    def _hang_up(self) -> None:
+        line, self._line = self._line, None
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+        if line is not None:
+            line.hang_up()
+
+    def _go_live(self) -> None:
+        line = self._line
+        if line is not None:
+            line.live_at = self._outside.now()
+            self._outside.reach.meet(self._index, "connected")
+            self._await_beat(line, line.live_at)
+
+    def _await_beat(self, line: Line, live_at: float) -> None:
+        due = live_at + (line.beats + 1) * self._client.profile.heartbeat_interval_seconds
+        self._beat_timer = self._outside.call_at(due, self._beat, line, live_at)
+
+    def _beat(self, line: Line, live_at: float) -> None:
+        self._perform(self._client.beat(self._outside.now()))
+        if line.is_open:
+            line.beats += 1
+            self._await_beat(line, live_at)
+
+    # --- what its sockets tell it
+
+    def hear(self, line: Line, message: ServerMessage | Accepted | Refused | SocketClosed) -> None:
+        """Take a message that came to the client's end of its present socket."""
+        if line is self._line:
+            self._perform(self._client.receive(self._outside.now(), message))
+
+    def on_sent(self, message: ClientMessage | Upgrade) -> None:
+        """Take note of where a message that went out meets what is altered."""
+        if isinstance(message, Upgrade):
+            self._outside.reach.meet(self._index, "handshake")
+        elif isinstance(message, Subscribe):
+            self._outside.reach.meet(self._index, "resume")
+            self._outside.reach.meet(self._index, "replay")
+
+    def on_answered(self, message: ServerMessage | Refused) -> None:
+        """Take note of what the server says about what is altered, and of harm."""
+        if isinstance(message, ErrorPush):
+            self._outside.reach.meet(self._index, "stale")
+        elif isinstance(message, Refused | ChannelClosed):
+            self._outside.reach.harmed.add(self._index)
+
+    def forget(self, line: Line) -> None:
+        """Take note that nothing can come of a line any more."""
+        self._lines.pop(line, None)
+        if line is self._line:
+            self._line = None

@@ -1,0 +1,209 @@
+"""The sync server on real sockets: what `websockets` accepts, the core answers."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, cast
+
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
+
+from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
+from simulator.core.log import EventLog
+from simulator.core.metrics import Metrics
+from simulator.core.server import SyncServer
+from simulator.core.tokens import Verifier
+from simulator.drivers.live.connection import LiveConnection
+from simulator.drivers.live.door import Door, select_subprotocol
+from simulator.drivers.live.exposition import make_registry, write_metrics
+from simulator.drivers.live.fanout import Fanout
+from simulator.drivers.live.limits import Limits
+from simulator.drivers.live.resolved import Resolved
+from simulator.drivers.live.silence import LATER_SECONDS
+from simulator.drivers.live.socket import Around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from websockets.asyncio.server import Server, ServerConnection
+
+    from simulator.conditions import Conditions, Impulse, Population
+    from simulator.drivers.live.exposition import Exposed
+    from simulator.drivers.live.socket import Sockets
+
+SERVICE_RESTART = 1012
+"""Closed because the server stops, as Phoenix says it when it drains."""
+
+FRAMES_AT_A_TIME = 32
+"""After so many frames of one client everybody else has a turn."""
+
+_BACKLOG = 4096  # a fleet that comes back at once must not wait for SYNs that the kernel dropped
+
+
+class LiveServer:
+    """One sync server: sockets on `/socket/websocket` and `/sync/socket/websocket`, `/metrics` and `/healthz`.
+
+    `epoch` is the Unix time, in whole seconds, of the moment at which `clock` says 0; without a clock that is the
+    moment of `start`. Whoever calls `apply`, `strike` or `publish` does so on the server's own event loop.
+    """
+
+    def __init__(  # noqa: PLR0913  # what a run is made of
+        self,
+        *,
+        topics: Iterable[str],
+        population: Population,
+        run_secret: bytes,
+        epoch: int,
+        conditions: Conditions,
+        contract_names: Mapping[str, Exposed] | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], float] | None = None,
+        initialise_series: bool = True,
+    ) -> None:
+        self.log = EventLog(topics)
+        self.metrics = Metrics(initialise=initialise_series)
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._population = population
+        self._sockets: Sockets = {}
+        self._fanout = Fanout(self.log, self._sockets)
+        self._listening: Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
+        registry = make_registry(self.metrics, contract_names, "server")
+        self._door = Door(
+            SyncServer(self.log, verifier, self.metrics),
+            Around(self.now, self._limits, self._sockets),
+            Resolved(population, conditions),
+            partial(write_metrics, registry),
+            self._is_well,
+        )
+
+    # --- its life
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen, and begin to deliver and to prune."""
+        if self._clock is None:
+            loop = asyncio.get_running_loop()
+            started = loop.time()
+            self._clock = lambda: loop.time() - started
+        limits = self._limits
+        connect = partial(LiveConnection, most=limits.connections + limits.spare_connections)
+        self._listening = await serve(
+            self._serve,
+            host,
+            port,
+            process_request=self._door.route,
+            process_response=self._door.upgrade,
+            select_subprotocol=select_subprotocol,
+            create_connection=cast("type[ServerConnection]", connect),  # a wrapper will do, says websockets
+            compression=None,
+            server_header=None,
+            open_timeout=limits.handshake_seconds,
+            close_timeout=limits.close_seconds,
+            ping_interval=None,
+            max_size=limits.frame_bytes,
+            backlog=_BACKLOG,
+        )
+        self._tasks = [asyncio.create_task(self._fanout.run()), asyncio.create_task(self._retain())]
+
+    async def stop(self) -> None:
+        """Close every socket with 1012 and stop to listen."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._listening is not None:
+            self._listening.close(code=SERVICE_RESTART)
+            await self._listening.wait_closed()
+
+    def _is_well(self) -> bool:
+        return not any(task.done() for task in self._tasks)
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        assert self._listening is not None
+        return int(next(iter(self._listening.sockets)).getsockname()[1])
+
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets are open, joined or not."""
+        return len(self._sockets)
+
+    def now(self) -> float:
+        """Return the seconds since the run's start."""
+        assert self._clock is not None
+        return self._clock()
+
+    # --- what is done to it
+
+    def apply(self, conditions: Conditions) -> None:
+        """Let other conditions hold, for every open socket and for those to come."""
+        resolved = self._door.resolved = Resolved(self._population, conditions)
+        for socket in tuple(self._sockets):
+            settings = resolved.of(socket.member)
+            if settings != socket.settings:
+                socket.change(settings)
+
+    def strike(self, impulse: Impulse) -> frozenset[int]:
+        """Let something happen once, and return the clients whose sockets were dropped by it."""
+        match impulse:
+            case DropConnections(share):
+                struck = [socket for socket in self._sockets if self._door.resolved.is_in(share, socket.member)]
+                for socket in struck:
+                    socket.drop()
+                return frozenset(socket.member for socket in struck if socket.member is not None)
+            case ResetCounters():
+                self.metrics.reset()
+            case PurgeTopics():
+                self.log.purge()
+        return frozenset()
+
+    def publish(self, topic: str, payload: object = None, *, at: float | None = None) -> None:
+        """Append an event to a topic, published now or `at` a time, and deliver it soon."""
+        self.log[topic].append(self.now() if at is None else at, payload)
+        self._fanout.hint(topic)
+
+    async def _retain(self) -> None:
+        """Run the retention job at every whole number of its intervals."""
+        while True:
+            settings, now = self._door.resolved.everyone, self.now()
+            interval = settings.retention.interval
+            due = (math.floor(now / interval + 1e-9) + 1) * interval
+            await asyncio.sleep(due - now)
+            self.log.run_retention(max(due, self.now() - LATER_SECONDS), self._door.resolved.everyone)
+
+    # --- its sockets
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        """Receive what a client sends until its socket ends."""
+        assert isinstance(connection, LiveConnection)
+        socket = connection.socket
+        assert socket is not None
+        connection.forget_handshake()
+        socket.open(connection)
+        try:
+            for number in count(1):
+                socket.receive(await connection.recv())
+                if connection.paused:
+                    await connection.drain()
+                if number % FRAMES_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+        except (ConnectionClosed, OSError):
+            pass
+        finally:
+            socket.lost()
+
+
+async def publish_forever(server: LiveServer, rate: float) -> None:
+    """Publish `rate` events per second on every topic, at the times at which the virtual driver does."""
+    topics = tuple(server.log.topics)
+    phases = [place / (len(topics) + 1) for place in range(1, len(topics) + 1)]
+    for number in count(math.ceil(server.now() * rate)):
+        for topic, phase in zip(topics, phases, strict=True):
+            due = (number + phase) / rate
+            await asyncio.sleep(max(0.0, due - server.now()))
+            server.publish(topic, at=due)

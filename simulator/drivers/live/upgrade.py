@@ -1,0 +1,76 @@
+"""What an upgrade request asks for: which form of frames, with which token, for which client."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from simulator.core.wire import form_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from simulator.core.wire import FrameForm
+
+SOCKET_PATHS = frozenset({"/socket/websocket", "/sync/socket/websocket"})
+"""Where the original mounted its socket, and the path of the proxy before it, which its clients use."""
+
+SUBPROTOCOL = "phoenix"
+"""The subprotocol of clients that send their token beside it and not in the query."""
+
+_TOKEN_PREFIX = "base64url.bearer.phx."  # noqa: S105  # the name of a header's field, no token
+_MOST_PARAMETERS = 100
+_MEMBER = re.compile(r"user:(0|[1-9][0-9]{0,8})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeRequest:
+    """The form of frames, None if there is no such form, and the token, None if there is none."""
+
+    form: FrameForm | None
+    token: str | None
+
+
+def read_upgrade(path: str, subprotocol_headers: Iterable[str] = ()) -> UpgradeRequest:
+    """Return what the path and the headers that offer subprotocols ask for."""
+    try:
+        # As in Plug, the last of two parameters of one name holds.
+        parameters = dict(
+            parse_qsl(path.partition("?")[2], keep_blank_values=True, max_num_fields=_MOST_PARAMETERS),
+        )
+    except ValueError:
+        return UpgradeRequest(None, None)
+    token = parameters.get("token") or _read_token(subprotocol_headers)
+    return UpgradeRequest(form_of(parameters.get("vsn")), token)
+
+
+def claimed_member(token: str | None, size: int) -> int | None:
+    """Return the client that a token says it is for, below `size`; nobody has checked the token yet.
+
+    A fault for a share of the clients can thus meet them before, or without, the check.
+    """
+    segments = token.split(".") if token else []
+    if len(segments) != 3:
+        return None
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(segments[1] + "=" * (-len(segments[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    subject = payload.get("sub") if isinstance(payload, dict) else None
+    found = _MEMBER.fullmatch(subject) if isinstance(subject, str) else None
+    return int(found[1]) if found and int(found[1]) < size else None
+
+
+def _read_token(subprotocol_headers: Iterable[str]) -> str | None:
+    for entry in (entry.strip() for header in subprotocol_headers for entry in header.split(",")):
+        if entry.startswith(_TOKEN_PREFIX):
+            encoded = entry.removeprefix(_TOKEN_PREFIX)
+            try:
+                return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
+            except ValueError:
+                return entry  # what cannot be read is refused by the verifier, which says why
+    return None

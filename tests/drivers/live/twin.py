@@ -1,0 +1,122 @@
+"""The real server and a real fleet on the loop in memory, driven by a plan as the virtual driver is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from simulator.core.recording import Reached, Recording, Run
+from simulator.core.tokens import Issuer
+from simulator.drivers.agenda import Rank
+from simulator.drivers.live.fleet import LiveFleet
+from simulator.drivers.live.server import LiveServer, publish_forever
+from simulator.errors import MintFailed
+from tests.vloop import rank_context, run_virtually
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.conditions import Conditions, Settings
+    from simulator.core.plan import Plan, Step
+    from simulator.core.tokens import Token
+
+END_OF_INSTANT = max(Rank) + 1
+
+
+def run_live(plan: Plan) -> Run:
+    """Run a plan with real servers and clients, and return its recording."""
+    run: Run = run_virtually(_Twin(plan).run())
+    return run
+
+
+class _Twin:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
+        self._secret = f"syncstorm/{plan.seed}".encode()
+        self._issuer = Issuer(self._secret, 0)
+        self._contexts = {rank: rank_context(rank) for rank in Rank}
+
+    async def run(self) -> Run:
+        loop, plan, first = asyncio.get_running_loop(), self._plan, self._plan.steps[0].conditions
+        topics = plan.fleet.habits.topics
+        self._server = LiveServer(
+            topics=topics,
+            population=plan.population,
+            run_secret=self._secret,
+            epoch=0,
+            conditions=first,
+            clock=loop.time,
+            initialise_series=plan.initialise_series,
+        )
+        await self._spawn(self._server.start(), Rank.LOOK)
+        self._settings = self._resolve(first)
+        self._fleet = LiveFleet(
+            url=f"ws://127.0.0.1:{self._server.port}/socket/websocket",
+            mint=self._mint,
+            profiles=plan.fleet.profiles,
+            habits=plan.fleet.habits,
+            population=plan.population,
+            seed=plan.seed,
+            conditions=first,
+            ramp_seconds=plan.fleet.ramp_seconds,
+            clock=loop.time,
+        )
+        for step in plan.steps:
+            self._at(step.at, Rank.CHANGE, partial(self._change, step))
+        self._at(plan.scrape_offset_seconds, Rank.SCRAPE, partial(self._scrape, 0))
+        work = [self._spawn(self._fleet.run(), Rank.EVENT)]
+        if plan.fleet.publish_rate > 0:
+            work.append(self._spawn(publish_forever(self._server, plan.fleet.publish_rate), Rank.EVENT))
+        over = loop.create_future()
+        loop.call_at(plan.duration_seconds, over.set_result, None, context=rank_context(END_OF_INSTANT))
+        await asyncio.wait([over, *work], return_when=asyncio.FIRST_COMPLETED)
+        await self._end(work)
+        reached = Reached.of(plan.population.size, self._fleet.touched, self._fleet.harmed)
+        return Run(self._recording, reached)
+
+    async def _end(self, work: list[asyncio.Task[None]]) -> None:
+        """Stop everything, and see that nothing is left of it."""
+        for task in work:
+            task.cancel()
+        for task in work:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._server.stop()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert self._server.open_sockets == 0
+
+    def _change(self, step: Step) -> None:
+        self._settings = self._resolve(step.conditions)
+        self._contexts[Rank.LOOK].run(self._server.apply, step.conditions)
+        self._contexts[Rank.EVENT].run(self._fleet.apply, step.conditions)
+        for injection, impulse in step.impulses:
+            self._fleet.note(injection, impulse)
+            self._contexts[Rank.LOOK].run(self._server.strike, impulse)
+
+    def _scrape(self, number: int) -> None:
+        plan = self._plan
+        self._recording.add(asyncio.get_running_loop().time(), self._server.metrics.snapshot())
+        due = plan.scrape_offset_seconds + (number + 1) * plan.scrape_interval_seconds
+        self._at(due, Rank.SCRAPE, partial(self._scrape, number + 1))
+
+    async def _mint(self, now: float, member: int) -> Token:
+        topics, metrics = self._plan.fleet.habits.topics, self._server.metrics
+        try:
+            token = self._issuer.mint(now, str(member), topics, self._settings[member])
+        except MintFailed:
+            metrics.add(("token_mint", "error"))
+            raise
+        metrics.add(("token_mint", "ok"))
+        return token
+
+    def _resolve(self, conditions: Conditions) -> list[Settings]:
+        return [settings for settings, _ in conditions.settings_by_client(self._plan.population)]
+
+    def _at(self, time: float, rank: Rank, action: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_at(time, action, context=self._contexts[rank])
+
+    def _spawn(self, work: object, rank: Rank) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(work, context=self._contexts[rank])  # type: ignore[arg-type]
