@@ -25,6 +25,7 @@ from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, SyncstormError, unknown_name
+from simulator.live_cli import register
 from simulator.report import catalogue
 from simulator.report.terminal import render
 from simulator.report.verdict import Result, Verdict
@@ -169,6 +170,9 @@ def doctor(
             console.print(f"  {name} {tool.version}  {tool.path}", markup=False)
     if missing:
         raise typer.Exit(EngineError.exit_code)
+
+
+register(app, load_faults)
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
     """
     progress = progress or Progress()
     scenario = rehearsal.loaded.scenario
-    _make_folder(out)
+    make_folder(out)
     with Journal(out / "journal.jsonl") as journal:
         journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
         started = time.perf_counter()
@@ -105,14 +105,15 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
                 injections=rehearsal.injections,
                 contract=rehearsal.contract,
                 ruleset=rehearsal.ruleset,
-                run=simulated,
+                reached=simulated.reached,
+                digest=simulated.recording.digest(),
                 timeline=timeline,
                 trouble=trouble,
                 simulate_seconds=simulate_seconds,
                 evaluate_seconds=time.perf_counter() - started,
             )
         )
-        _conclude(verdict, journal, out)
+        conclude(verdict, journal, out)
     return verdict
 
 
@@ -126,7 +127,7 @@ def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run
     return run_virtual(rehearsal.plan, on_note=note, on_progress=progress.on_virtual_time)
 
 
-def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[AlertTimeline | None, str | None]:
+def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[AlertTimeline | None, tuple[str, ...]]:
     """Return the alert timeline, or why there is none."""
     scenario = rehearsal.loaded.scenario
     try:
@@ -138,11 +139,12 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
             out_dir=out,
         )
     except EngineError as error:
-        return None, str(error)
-    return timeline, None
+        return None, (str(error),)
+    return timeline, ()
 
 
-def _conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
+def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
+    """Write the verdict, the report, and the journal's last lines."""
     for happening in tell(verdict):
         if happening.event in ("pending", "FIRING", "resolved", "dropped"):
             journal.write(happening.at, f"alert_{happening.event.lower()}", alert=happening.subject)
@@ -154,7 +156,7 @@ def _conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
 _OUTPUTS = ("verdict.json", "report.md", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
     """Make the folder, and empty it of an earlier rehearsal: its files must not pass for this one's."""
     try:
         out.mkdir(parents=True, exist_ok=True)

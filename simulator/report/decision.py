@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from simulator import __version__
 from simulator.alerting.lineage import Lineage
+from simulator.alerting.observed import receivers_of
 from simulator.conditions import settings_of
 from simulator.report.findings import check_expectation, describe_alert, expected_to_fire
 from simulator.report.verdict import Certification, Engine, InjectionEntry, Result, Verdict
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.alerting.contract import Contract
+    from simulator.alerting.exposition import Labels
     from simulator.alerting.ruleset import RuleSet
     from simulator.alerting.timeline import AlertTimeline
-    from simulator.core.recording import Run
+    from simulator.alerting.timeline import Certification as TimelineCertification
+    from simulator.alerting.webhook import Notification
+    from simulator.core.recording import Reached
     from simulator.report.verdict import AlertEntry, ExpectationEntry
     from simulator.scenario.schema import Scenario
     from simulator.scenario.timeline import Injection
@@ -26,22 +30,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that a verdict rests on; `timeline` is None, and `trouble` says why, if the rules were not evaluated."""
+    """All that a verdict rests on.
+
+    `timeline` is None if the rules were not evaluated. `trouble` says what went wrong with the run itself. `digest` is
+    None for a live run, which is never the same twice.
+    """
 
     scenario: Scenario
     injections: tuple[Injection, ...]
     contract: Contract
     ruleset: RuleSet
-    run: Run
+    reached: Reached
+    digest: str | None
     timeline: AlertTimeline | None
-    trouble: str | None
+    trouble: tuple[str, ...]
     simulate_seconds: float
     evaluate_seconds: float
+    mode: Literal["virtual", "live"] = "virtual"
+    notifications: tuple[Notification, ...] = ()
+    external_labels: Labels = ()
 
 
 def decide(evidence: Evidence) -> Verdict:
     """Return the verdict on a rehearsal."""
-    scenario, run, timeline = evidence.scenario, evidence.run, evidence.timeline
+    scenario, reached, timeline = evidence.scenario, evidence.reached, evidence.timeline
     alerts = _alerts(evidence)
     expectations = _expectations(evidence, alerts)
     result, reasons = _judge(evidence, expectations)
@@ -52,14 +64,15 @@ def decide(evidence: Evidence) -> Verdict:
         summary=scenario.summary,
         seed=scenario.seed,
         version=__version__,
-        digest=run.recording.digest(),
+        mode=evidence.mode,
+        digest=evidence.digest,
         duration_s=scenario.duration,
         simulate_s=round(evidence.simulate_seconds, 3),
         evaluate_s=round(evidence.evaluate_seconds, 3),
         engine=None if timeline is None else Engine(name=timeline.engine_name, version=timeline.engine_version),
         clients=scenario.fleet.clients,
-        control_clients=run.control_clients,
-        injections=tuple(_injection(injection, run) for injection in evidence.injections),
+        control_clients=reached.control_clients,
+        injections=tuple(_injection(injection, reached) for injection in evidence.injections),
         alerts=alerts,
         expectations=expectations,
         not_covered=tuple(alert.alert for alert in alerts if alert.state == "no_data"),
@@ -82,21 +95,31 @@ def _judge(evidence: Evidence, expectations: Sequence[ExpectationEntry]) -> tupl
 
 def _what_is_broken(evidence: Evidence) -> list[str]:
     """Return why the rehearsal itself cannot be trusted, whatever its alerts did."""
-    reasons = [] if evidence.trouble is None else [evidence.trouble]
+    reasons = list(evidence.trouble)
     if evidence.timeline is None and not reasons:
         reasons.append("the rules were not evaluated")
     reasons += [
         f"{injection.id} reached no client"
         for injection in evidence.injections
-        if not evidence.run.touched.get(injection.id)
+        if not evidence.reached.touched.get(injection.id)
     ]
-    if evidence.run.control_harmed:
-        harmed, control = evidence.run.control_harmed, evidence.run.control_clients
+    if evidence.reached.control_harmed:
+        harmed, control = evidence.reached.control_harmed, evidence.reached.control_clients
         reasons.append(f"{harmed} of the {control} clients that no injection reached were refused or timed out")
-    if evidence.timeline is not None and not evidence.timeline.certification.ok:
-        reasons += [f"promtool disagrees: {mismatch}" for mismatch in evidence.timeline.certification.mismatches]
-        reasons = reasons or ["promtool disagrees about the alert timeline"]
+    if evidence.timeline is not None:
+        reasons += evidence.timeline.trouble
+        reasons += _doubts(evidence.timeline.certification, evidence.mode)
     return reasons
+
+
+def _doubts(certification: TimelineCertification | None, mode: str) -> list[str]:
+    """Return why a timeline is not certified; a live one cannot be, for nobody can evaluate it again."""
+    if certification is None:
+        return ["the alert timeline was not certified"] if mode == "virtual" else []
+    if certification.ok:
+        return []
+    found = [f"promtool disagrees: {mismatch}" for mismatch in certification.mismatches]
+    return found or ["promtool disagrees about the alert timeline"]
 
 
 def _say(entry: ExpectationEntry) -> str:
@@ -114,7 +137,14 @@ def _alerts(evidence: Evidence) -> tuple[AlertEntry, ...]:
         for injection in evidence.injections
     }
     return tuple(
-        describe_alert(rule, evidence.scenario, evidence.injections, seen_by, lineage.metrics_of(rule.rule))
+        describe_alert(
+            rule,
+            evidence.scenario,
+            evidence.injections,
+            seen_by,
+            lineage.metrics_of(rule.rule),
+            routed_to=receivers_of(rule, evidence.notifications, evidence.external_labels),
+        )
         for rule in evidence.timeline.rules
     )
 
@@ -124,10 +154,13 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
         return ()
     by_id = {injection.id: injection for injection in evidence.injections}
     expected = expected_to_fire(evidence.scenario)
-    return tuple(check_expectation(expectation, alerts, expected, by_id) for expectation in evidence.scenario.expect)
+    return tuple(
+        check_expectation(expectation, alerts, expected, by_id, routed=evidence.mode == "live")
+        for expectation in evidence.scenario.expect
+    )
 
 
-def _injection(injection: Injection, run: Run) -> InjectionEntry:
+def _injection(injection: Injection, reached: Reached) -> InjectionEntry:
     fault = injection.fault
     parameters = (
         {}
@@ -141,12 +174,12 @@ def _injection(injection: Injection, run: Run) -> InjectionEntry:
         at_s=injection.at,
         until_s=injection.until,
         level=injection.level * injection.share,
-        touched=len(run.touched.get(injection.id, ())),
+        touched=len(reached.touched.get(injection.id, ())),
     )
 
 
 def _certification(timeline: AlertTimeline | None) -> Certification | None:
-    if timeline is None:
+    done = None if timeline is None else timeline.certification
+    if done is None:
         return None
-    done = timeline.certification
     return Certification(certified=done.ok, files=tuple(file.name for file in done.files), mismatches=done.mismatches)

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 Outcome = Literal["met", "unmet", "inconclusive"]
 
 
-def describe_alert(
+def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
     rule: RuleTimeline,
     scenario: Scenario,
     injections: Sequence[Injection],
     seen_by: Mapping[str, frozenset[str]],
     reads: frozenset[str],
+    *,
+    routed_to: tuple[str, ...] = (),
 ) -> AlertEntry:
     """Return a rule's entry; `seen_by` has the metrics that show each injection, `reads` those the rule reads."""
     cause = explain(rule.pending_at, injections, seen_by, reads)
@@ -51,6 +53,7 @@ def describe_alert(
             )
             for episode in rule.episodes
         ),
+        routed_to=routed_to,
         missing=rule.missing,
         note=rule.reason,
     )
@@ -86,10 +89,19 @@ def check_expectation(
     alerts: Sequence[AlertEntry],
     expected: Sequence[str],
     injections: Mapping[str, Injection],
+    *,
+    routed: bool,
 ) -> ExpectationEntry:
-    """Return whether an expectation was met; one on an alert without data is inconclusive."""
+    """Return whether an expectation was met; one on an alert without data is inconclusive.
+
+    So is one about a receiver where nothing was `routed`, as in virtual time.
+    """
     if isinstance(expectation, ExpectFires):
-        return _check_fires(expectation.fires, alerts, injections)
+        entry = _check_fires(expectation.fires, alerts, injections, routed=routed)
+        if entry.outcome == "met" and entry.routed_to is not None and not routed:
+            detail = f"{entry.detail}; whom it is routed to shows in a game day only"
+            return entry.model_copy(update={"outcome": "inconclusive", "detail": detail})
+        return entry
     if isinstance(expectation, ExpectSilent):
         name = expectation.silent.alert
         outcome, detail = _check_silent(_named(name, alerts))
@@ -116,11 +128,13 @@ def _named(name: str, alerts: Sequence[AlertEntry]) -> list[AlertEntry]:
     return [alert for alert in alerts if alert.alert == name]
 
 
-def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection]) -> ExpectationEntry:
+def _check_fires(
+    fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection], *, routed: bool
+) -> ExpectationEntry:
     rules = _named(fires.alert, alerts)
     fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
     if fired:
-        outcome, detail = _check_times(fires, fired, injections)
+        outcome, detail = _check_times(fires, fired, injections, routed=routed)
     elif any(alert.state == "no_data" for alert in rules):
         outcome, detail = "inconclusive", _no_data(rules)
     elif any(alert.state == "pending" for alert in rules):
@@ -132,12 +146,15 @@ def _check_fires(fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping
         alert=fires.alert,
         within_s=fires.within,
         resolves_within_s=fires.resolves_within,
+        routed_to=fires.routed_to,
         outcome=outcome,
         detail=detail,
     )
 
 
-def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection]) -> tuple[Outcome, str]:
+def _check_times(
+    fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection], *, routed: bool
+) -> tuple[Outcome, str]:
     """Judge the first firing, then the end of the last one that the same injection explains."""
     first = fired[0]
     assert first.firing_at_s is not None
@@ -153,6 +170,9 @@ def _check_times(fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[
     detail = f"{at}, {format_duration(after)} after {cause.id} began"
     if fires.within is not None and after > fires.within:
         return "unmet", f"{detail}: later than {format_duration(fires.within)}"
+    if routed and fires.routed_to is not None and not any(fires.routed_to in alert.routed_to for alert in fired):
+        told = ", ".join(dict.fromkeys(name for alert in fired for name in alert.routed_to))
+        return "unmet", f"{detail}; {fires.routed_to} was not told, but {told or 'nobody'}"
     return _check_end(fires, fired, cause, detail)
 
 

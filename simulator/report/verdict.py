@@ -69,6 +69,7 @@ class AlertEntry(_Model):
     )
     injection: str | None = Field(description="the id of the injection that explains it")
     episodes: tuple[EpisodeEntry, ...]
+    routed_to: tuple[str, ...] = Field(description="receivers that were told it fires; empty in virtual time")
     missing: tuple[str, ...] = Field(description="selectors of the rule that matched nothing in the whole run")
     note: str | None = Field(description="what else is to be known about its evaluation")
 
@@ -92,6 +93,7 @@ class ExpectationEntry(_Model):
     alert: str | None
     within_s: float | None = None
     resolves_within_s: float | None = None
+    routed_to: str | None = None
     outcome: Literal["met", "unmet", "inconclusive"]
     detail: str
 
@@ -114,7 +116,8 @@ class Verdict(_Model):
     summary: str
     seed: int
     version: str = Field(description="of syncstorm")
-    digest: str | None = Field(description="SHA-256 over every sample of every scrape")
+    mode: Literal["virtual", "live"]
+    digest: str | None = Field(description="SHA-256 over every sample of every scrape; null for a live run")
     duration_s: float
     simulate_s: float
     evaluate_s: float

@@ -193,6 +193,7 @@ class Fires(_Model):
     )
     within: Duration | None = Field(None, description="from the injection's start to firing")
     resolves_within: Duration | None = Field(None, description="from the injection's end to resolved")
+    routed_to: str | None = Field(None, description="the Alertmanager receiver that must be told; live only")
 
 
 class Silent(_Model):

@@ -188,14 +188,14 @@ def scrape_offset(scrape_seconds: float, evaluation_seconds: float) -> float:
 def _fleet(scenario: Scenario) -> Fleet:
     fleet = scenario.fleet
     return Fleet(
-        profiles=_assign_profiles(fleet.profiles, fleet.clients),
+        profiles=assign_profiles(fleet.profiles, fleet.clients),
         habits=Habits(fleet.session_lifetime, fleet.offline, fleet.topics),
         publish_rate=fleet.publish_rate,
         ramp_seconds=fleet.ramp,
     )
 
 
-def _assign_profiles(shares: Mapping[str, float], clients: int) -> tuple[Profile, ...]:
+def assign_profiles(shares: Mapping[str, float], clients: int) -> tuple[Profile, ...]:
     """Return each client's profile: exact counts, largest remainder first, in the order of the file."""
     exact = {name: share * clients for name, share in shares.items()}
     counts = {name: int(count + 1e-9) for name, count in exact.items()}

@@ -12,7 +12,7 @@ from simulator.alerting.contract import Contract, load_contract
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.states import Episode
 from simulator.alerting.timeline import AlertTimeline, Certification, RuleTimeline
-from simulator.core.recording import Recording, Run
+from simulator.core.recording import Reached, Recording
 from simulator.report.decision import Evidence, decide
 from simulator.scenario.schema import Scenario
 from simulator.scenario.timeline import Injection, SetKnobs
@@ -96,9 +96,10 @@ class Desk:
             injections=injections,
             contract=self.contract(),
             ruleset=RuleSet((Group("g", tuple(line.rule for line in rules)),)),
-            run=Run(recording, touched, control_clients=250, control_harmed=0),
+            reached=Reached(touched, control_clients=250, control_harmed=0),
+            digest=recording.digest(),
             timeline=self.timeline(*rules),
-            trouble=None,
+            trouble=(),
             simulate_seconds=0.1234,
             evaluate_seconds=0.5678,
         )

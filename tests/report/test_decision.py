@@ -28,11 +28,13 @@ def broken(desk: Desk, how: str, *expect: Any) -> Evidence:
     evidence = desk.evidence(*expect, rules=rules)
     mismatch = Certification(ok=False, mismatches=("ALERTS at 5m: expected [], promtool has [x]",))
     changes: dict[str, dict[str, Any]] = {
-        "untouched": {"run": replace(evidence.run, touched={"drift": frozenset()})},
-        "unknown": {"run": replace(evidence.run, touched={})},
-        "harmed": {"run": replace(evidence.run, control_harmed=2)},
-        "engine": {"timeline": None, "trouble": "prometheus is not installed"},
+        "untouched": {"reached": replace(evidence.reached, touched={"drift": frozenset()})},
+        "unknown": {"reached": replace(evidence.reached, touched={})},
+        "harmed": {"reached": replace(evidence.reached, control_harmed=2)},
+        "engine": {"timeline": None, "trouble": ("prometheus is not installed",)},
         "silent engine": {"timeline": None},
+        "uncertified": {"timeline": replace(desk.timeline(*rules), certification=None)},
+        "doubtful": {"timeline": replace(desk.timeline(*rules), trouble=("the target server-1 was down",))},
         "mismatch": {"timeline": desk.timeline(*rules, certification=mismatch)},
         "mismatch without words": {"timeline": desk.timeline(*rules, certification=Certification(ok=False))},
         "nothing": {},
@@ -78,6 +80,8 @@ def test_a_rehearsal_that_expects_nothing_is_inconclusive(desk: Desk) -> None:
         ("engine", "prometheus is not installed"),
         ("silent engine", "the rules were not evaluated"),
         ("mismatch", "promtool disagrees: ALERTS at 5m: expected [], promtool has [x]"),
+        ("uncertified", "the alert timeline was not certified"),
+        ("doubtful", "the target server-1 was down"),
         ("mismatch without words", "promtool disagrees about the alert timeline"),
     ],
 )
@@ -89,8 +93,14 @@ def test_a_broken_rehearsal_is_invalid_whatever_its_alerts_did(desk: Desk, how: 
 
 def test_every_reason_why_a_rehearsal_is_broken_is_given(desk: Desk) -> None:
     evidence = broken(desk, "mismatch")
-    evidence = replace(evidence, run=replace(evidence.run, touched={}, control_harmed=1))
+    evidence = replace(evidence, reached=replace(evidence.reached, touched={}, control_harmed=1))
     assert len(decide(evidence).reasons) == 3
+
+
+def test_a_live_timeline_needs_no_certificate(desk: Desk) -> None:
+    evidence = replace(broken(desk, "uncertified", FIRES), mode="live", digest=None)
+    verdict = decide(evidence)
+    assert (verdict.verdict, verdict.digest, verdict.certification) == (Result.PASS, None, None)
 
 
 def test_failed_comes_before_inconclusive(desk: Desk) -> None:
@@ -116,7 +126,7 @@ def test_the_verdict_holds_what_it_rests_on(desk: Desk) -> None:
     assert (verdict.duration_s, verdict.simulate_s, verdict.evaluate_s) == (1800, 0.123, 0.568)
     assert verdict.engine is not None
     assert (verdict.engine.name, verdict.engine.version) == ("Prometheus", "2.53.0")
-    assert verdict.digest == desk.evidence().run.recording.digest()
+    assert verdict.digest == desk.evidence().digest
     assert verdict.control_clients == 250
     assert verdict.schema_version == SCHEMA_VERSION
 

@@ -52,7 +52,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(desk: Desk) -> None:
 
 
 def test_parts_that_would_be_empty_are_left_out(desk: Desk) -> None:
-    evidence_free = desk.verdict(rules=(), injections=(), timeline=None, trouble="no engine\nat all")
+    evidence_free = desk.verdict(rules=(), injections=(), timeline=None, trouble=("no engine\nat all",))
     text = write_markdown(evidence_free.model_copy(update={"summary": ""}))
     assert [line for line in text.splitlines() if line.startswith("#")] == ["# x: INVALID", "## Provenance"]
     assert text.startswith("# x: INVALID\n\n- no engine at all\n\n## Provenance\n\n|")

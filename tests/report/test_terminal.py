@@ -83,7 +83,7 @@ def test_the_last_lines_say_the_result_and_if_it_is_no_pass_why(desk: Desk, resu
 
 
 def test_a_rehearsal_without_an_engine_shows_its_injections_and_why(desk: Desk) -> None:
-    text = shown(desk.verdict(timeline=None, trouble="prometheus is not installed"), 80)
+    text = shown(desk.verdict(timeline=None, trouble=("prometheus is not installed",)), 80)
     assert "drift" in text
     assert "INVALID" in text
     assert "prometheus is not installed" in text

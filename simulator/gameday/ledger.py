@@ -1,0 +1,110 @@
+"""What a game day writes down: its injections, whom they reached, what the processes said, who was notified."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from simulator.core.recording import Reached
+from simulator.gameday.lag import ALLOWED_P99_SECONDS
+
+if TYPE_CHECKING:
+    from simulator.alerting.webhook import Notification
+    from simulator.control.desk import Desk, Entry
+    from simulator.report.journal import Journal
+    from simulator.scenario.timeline import Injection
+
+
+class Ledger:
+    """Collects from several threads; what happens goes to the journal at once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._lock = RLock()
+        self._injections: dict[str, Injection] = {}
+        self._touched: dict[str, set[int]] = {}
+        self._harmed: set[int] = set()
+        self._trouble: list[str] = []
+        self._most_connected = 0
+        self._notified: list[Notification] = []
+        self.states: dict[str, dict[str, Any]] = {}
+        """The last report of each process, by role."""
+
+    def follow(self, desk: Desk) -> None:
+        """Write down what the controller does from now on."""
+
+        def on_entry(entry: Entry) -> None:
+            event = entry.event
+            with self._lock:
+                self._journal.write(event.at, event.event, **event.details)
+                if event.event == "injection_started":
+                    begun = {leased.id: leased.injection for leased in desk.injections()}
+                    self._injections.update({key: begun[key] for key in begun if key not in self._injections})
+                if event.event == "injection_ended":
+                    injection = self._injections.get(event.details["injection"])
+                    if injection is not None:
+                        self._injections[injection.id] = replace(injection, until=max(injection.at, event.at))
+
+        desk.listen(on_entry)
+
+    def add(self, injection: Injection) -> None:
+        """Write down an injection that only happens once, and so is never in force."""
+        with self._lock:
+            self._injections.setdefault(injection.id, injection)
+
+    def take_report(self, role: str, report: dict[str, Any]) -> None:
+        """Take a report of a process."""
+        with self._lock:
+            if report["event"] == "problem":
+                self._journal.write(None, "problem", process=role, problem=report["problem"])
+            if report["event"] != "state":
+                return
+            self.states[role] = report
+            for injection, members in report.get("touched", {}).items():
+                self._touched.setdefault(injection, set()).update(members)
+            self._harmed.update(report.get("harmed", ()))
+            self._most_connected = max(self._most_connected, report.get("connected", 0))
+
+    def take_notification(self, notification: Notification) -> None:
+        """Take what a receiver was told."""
+        with self._lock:
+            self._notified.append(notification)
+            alerts = sorted({dict(alert.labels).get("alertname", "") for alert in notification.alerts})
+            self._journal.write(
+                None, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
+            )
+
+    def complain(self, problem: str) -> None:
+        """Write down what makes the rehearsal doubtful."""
+        with self._lock:
+            if problem not in self._trouble:
+                self._trouble.append(problem)
+                self._journal.write(None, "trouble", problem=problem)
+
+    def injections(self, until: float) -> tuple[Injection, ...]:
+        """Return every injection in the order of its start; those still in force end with the run."""
+        with self._lock:
+            ended = (replace(entry, until=min(entry.until, until)) for entry in self._injections.values())
+            return tuple(sorted(ended, key=lambda entry: entry.at))
+
+    def notifications(self) -> tuple[Notification, ...]:
+        """Return what the receivers were told."""
+        with self._lock:
+            return tuple(self._notified)
+
+    def reached(self, clients: int) -> Reached:
+        """Return whom the injections reached."""
+        with self._lock:
+            return Reached.of(clients, self._touched, self._harmed)
+
+    def trouble(self) -> tuple[str, ...]:
+        """Return what makes the rehearsal doubtful, the processes' own stalls included."""
+        with self._lock:
+            stalls = [
+                f"the {role} measured its own stalls: its event loop ran late by {lag * 1000:.0f} ms at p99"
+                for role, state in self.states.items()
+                if (lag := state.get("lag_p99_s", 0.0)) > ALLOWED_P99_SECONDS
+            ]
+            alone = [] if self._most_connected else ["no client was ever connected"]
+            return (*self._trouble, *alone, *stalls)

@@ -1,0 +1,223 @@
+"""What a process of a game day can be: the sync server, the token endpoint, or the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from simulator.conditions import Population
+from simulator.drivers.live.fleet import LiveFleet
+from simulator.drivers.live.issuer import TokenEndpoint, derive_access
+from simulator.drivers.live.server import LiveServer, publish_forever
+from simulator.drivers.live.threads import Serving, serve_in_thread
+from simulator.drivers.live.token_source import http_token_source
+from simulator.gameday.lag import LoopLag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.conditions import Conditions
+    from simulator.control.lease import Struck
+    from simulator.core.metrics import Metrics
+    from simulator.gameday.spec import NodeSpec
+
+
+class Role(Protocol):
+    """What `node.py` runs; `state` is what it reports twice a second."""
+
+    port: int
+
+    def now(self) -> float:
+        """Return the seconds since the process's time began."""
+        ...
+
+    async def start(self) -> None:
+        """Be ready."""
+        ...
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        ...
+
+    async def stop(self) -> None:
+        """End in order."""
+        ...
+
+    def apply(self, conditions: Conditions) -> None:
+        """Let other conditions hold."""
+        ...
+
+    def strike(self, struck: Struck) -> None:
+        """Let something happen once."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return what is to be reported."""
+        ...
+
+
+def make_role(spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> Role:
+    """Return what a process is to be."""
+    roles: dict[str, type[_Server | _Issuer | _Fleet]] = {"server": _Server, "issuer": _Issuer, "fleet": _Fleet}
+    return roles[spec.role](spec, conditions, clock)
+
+
+class _Node:
+    """What the roles share."""
+
+    def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
+        self.now = clock
+        self.port = 0
+        self._spec = spec
+        self._secret = bytes.fromhex(spec.run_secret)
+        self._population = Population(spec.clients, spec.seed)
+        self._touched: dict[str, set[int]] = {}
+        self._told: dict[str, set[int]] = {}
+        del conditions
+
+    def _news(self, touched: Mapping[str, set[int]]) -> dict[str, list[int]]:
+        """Return the clients of each injection that were not reported yet."""
+        news = {}
+        for injection, members in touched.items():
+            told = self._told.setdefault(injection, set())
+            if found := members - told:
+                told |= found
+                news[injection] = sorted(found)
+        return news
+
+
+class _Server(_Node):
+    def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
+        super().__init__(spec, conditions, clock)
+        self._lag = LoopLag()
+        self._server = LiveServer(
+            topics=spec.topics,
+            population=self._population,
+            run_secret=self._secret,
+            epoch=spec.epoch,
+            conditions=conditions,
+            contract_names=spec.contract_names,
+            clock=clock,
+            initialise_series=spec.initialise_series,
+        )
+
+    async def start(self) -> None:
+        await self._server.start(self._spec.host, self._spec.port)
+        self.port = self._server.port
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lag.run())
+            if self._spec.publish_rate > 0:
+                tasks.create_task(publish_forever(self._server, self._spec.publish_rate))
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    def apply(self, conditions: Conditions) -> None:
+        self._server.apply(conditions)
+
+    def strike(self, struck: Struck) -> None:
+        self._touched.setdefault(struck.injection, set()).update(self._server.strike(struck.impulse))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "sockets": self._server.open_sockets,
+            "lag_p99_s": self._lag.p99_seconds(),
+            "touched": self._news(self._touched),
+            "counts": _counts(self._server.metrics),
+        }
+
+
+class _Issuer(_Node):
+    def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
+        super().__init__(spec, conditions, clock)
+        self._serving: Serving | None = None
+        self._endpoint = TokenEndpoint(
+            topics=spec.topics,
+            population=self._population,
+            run_secret=self._secret,
+            epoch=spec.epoch,
+            conditions=conditions,
+            clock=clock,
+            contract_names=spec.contract_names,
+            initialise_series=spec.initialise_series,
+        )
+
+    async def start(self) -> None:
+        self._serving = serve_in_thread(self._endpoint.app, self._spec.host, self._spec.port)
+        self.port = self._serving.port
+
+    async def run(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def stop(self) -> None:
+        if self._serving is not None:
+            self._serving.stop()
+
+    def apply(self, conditions: Conditions) -> None:
+        self._endpoint.apply(conditions)
+
+    def strike(self, struck: Struck) -> None:
+        """Nothing that happens once happens here."""
+
+    def state(self) -> dict[str, Any]:
+        return {"counts": _counts(self._endpoint.metrics)}
+
+
+class _Fleet(_Node):
+    def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
+        super().__init__(spec, conditions, clock)
+        self._lag = LoopLag()
+        self._conditions = conditions
+        self._fleet: LiveFleet | None = None
+
+    async def start(self) -> None:
+        self._source = http_token_source(self._spec.token_url, derive_access(self._secret))
+        self._fleet = LiveFleet(
+            url=self._spec.url,
+            mint=self._source,
+            profiles=self._spec.fleet_profiles,
+            habits=self._spec.habits,
+            population=self._population,
+            seed=self._spec.seed,
+            conditions=self._conditions,
+            ramp_seconds=self._spec.ramp_seconds,
+            clock=self.now,
+        )
+
+    async def run(self) -> None:
+        assert self._fleet is not None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._lag.run())
+            tasks.create_task(self._fleet.run())
+
+    async def stop(self) -> None:
+        await self._source.aclose()
+
+    def apply(self, conditions: Conditions) -> None:
+        assert self._fleet is not None
+        self._fleet.apply(conditions)
+
+    def strike(self, struck: Struck) -> None:
+        assert self._fleet is not None
+        self._fleet.note(struck.injection, struck.impulse)
+
+    def state(self) -> dict[str, Any]:
+        assert self._fleet is not None
+        return {
+            "connected": self._fleet.connected,
+            "lag_p99_s": self._lag.p99_seconds(),
+            "touched": self._news(self._fleet.touched),
+            "harmed": self._news({"": self._fleet.harmed}).get("", []),
+        }
+
+
+def _counts(metrics: Metrics) -> dict[str, int]:
+    """Return sums for people: outcomes by instrument and first label that tells good from bad."""
+    sums: dict[str, int] = {}
+    for key, value in metrics.values.items():
+        if key[0] in ("socket_auth", "socket_timeout", "token_mint") or key[1:] == ("stale_cursor", "count"):
+            name = f"{key[0]}.{key[1]}"
+            sums[name] = sums.get(name, 0) + value
+    return sums
