@@ -23,9 +23,9 @@ from simulator.alerting.contract import load_contract
 from simulator.alerting.lineage import Lineage
 from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
+from simulator.commands import drill, fault, fleet, gameday, serve
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, SyncstormError, unknown_name
-from simulator.live_cli import register
 from simulator.report import catalogue
 from simulator.report.terminal import render
 from simulator.report.verdict import Result, Verdict
@@ -172,7 +172,10 @@ def doctor(
         raise typer.Exit(EngineError.exit_code)
 
 
-register(app, load_faults)
+gameday.register(app, load_faults)
+serve.register(app, load_faults)
+for family in (fleet, drill, fault):
+    family.register(app)
 
 
 def main() -> None:
@@ -182,9 +185,10 @@ def main() -> None:
 
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
-    """Repeat `--rules` and `--set` before each of their values, so that one of them can take several.
+    """Repeat `--rules`, `--set` and `--profile` before each of their values, so that one of them can take several.
 
-    A value of `--set` has an equals sign, one of `--rules` after the first is a file; anything else ends the list.
+    A value of `--set` or `--profile` has an equals sign, one of `--rules` after the first is a file; anything else ends
+    the list.
     """
     spread: list[str] = []
     option, first = "", False
@@ -193,7 +197,8 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
             option, first = argument, True
             spread.append(argument)
             continue
-        more = {"--set": re.match(r"[\w.\[\]-]+=", argument) is not None, "--rules": Path(argument).is_file()}
+        pair = re.match(r"[\w.\[\]-]+=", argument) is not None
+        more = {"--set": pair, "--profile": pair, "--rules": Path(argument).is_file()}
         if not first and more.get(option, False):
             spread.append(option)
         elif not first:

@@ -40,6 +40,7 @@ def _run(*arguments: str, code: int = 0) -> str:
         (["--set", "a=1", "b.c=2", "--json"], ["--set", "a=1", "--set", "b.c=2", "--json"]),
         (["--set", "a=1", "calm"], ["--set", "a=1", "calm"]),
         (["--seed", "3", "calm"], ["--seed", "3", "calm"]),
+        (["--profile", "a=0.5", "b=0.5"], ["--profile", "a=0.5", "--profile", "b=0.5"]),
     ],
 )
 def test_an_option_that_takes_several_values_is_repeated_before_each(

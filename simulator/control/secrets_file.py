@@ -45,6 +45,7 @@ def _make_text() -> str:
     entries = {
         "SYNCSTORM_TOKEN": secrets.token_hex(_BYTES),
         "SYNCSTORM_ACCESS_SECRET": secrets.token_hex(_BYTES),
+        "SYNCSTORM_BUS_TOKEN": secrets.token_hex(_BYTES),
         "MQTT_USER": "syncstorm",
         "MQTT_PASSWORD": secrets.token_hex(_BYTES),
         "GRAFANA_ADMIN_PASSWORD": secrets.token_hex(_BYTES),

@@ -75,6 +75,11 @@ class Ledger:
                 None, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
             )
 
+    def note_problem(self, problem: str) -> None:
+        """Write down what does not make the rehearsal doubtful, such as a broker that is away."""
+        with self._lock:
+            self._journal.write(None, "problem", process="controller", problem=problem)
+
     def complain(self, problem: str) -> None:
         """Write down what makes the rehearsal doubtful."""
         with self._lock:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.conditions import Population
+from simulator.control.bus_client import follow_events
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.drivers.live.issuer import TokenEndpoint, derive_access
 from simulator.drivers.live.server import LiveServer, publish_forever
 from simulator.drivers.live.threads import Serving, serve_in_thread
 from simulator.drivers.live.token_source import http_token_source
+from simulator.gameday.busing import into_log, join_bus
 from simulator.gameday.lag import LoopLag
 
 if TYPE_CHECKING:
@@ -90,6 +93,7 @@ class _Server(_Node):
     def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
         super().__init__(spec, conditions, clock)
         self._lag = LoopLag()
+        self._problems: deque[str] = deque(maxlen=20)
         self._server = LiveServer(
             topics=spec.topics,
             population=self._population,
@@ -110,6 +114,9 @@ class _Server(_Node):
             tasks.create_task(self._lag.run())
             if self._spec.publish_rate > 0:
                 tasks.create_task(publish_forever(self._server, self._spec.publish_rate))
+            if self._spec.bus_url:
+                bus = join_bus(self._spec.bus_url, self._spec.bus_token)
+                tasks.create_task(follow_events(bus, into_log(self._server), self._problems.append))
 
     async def stop(self) -> None:
         await self._server.stop()
@@ -123,6 +130,7 @@ class _Server(_Node):
     def state(self) -> dict[str, Any]:
         return {
             "sockets": self._server.open_sockets,
+            "bus_problems": list(self._problems),
             "lag_p99_s": self._lag.p99_seconds(),
             "touched": self._news(self._touched),
             "counts": _counts(self._server.metrics),

@@ -20,11 +20,13 @@ from simulator.conditions import Conditions
 from simulator.control.announcer import announce
 from simulator.control.api import make_app
 from simulator.control.api_thread import ApiThread
+from simulator.control.bus import BusController
 from simulator.control.controller import Controller
 from simulator.control.desk import Desk
 from simulator.control.guard import new_token
 from simulator.control.state import HaltFile
 from simulator.errors import EngineError, InputError, Place
+from simulator.gameday.busing import open_bus
 from simulator.gameday.clockwork import Clockwork
 from simulator.gameday.ledger import Ledger
 from simulator.gameday.processes import NodeProcess
@@ -35,12 +37,13 @@ from simulator.report.decision import Evidence, decide
 from simulator.report.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from simulator.alerting.routing import Routing
     from simulator.alerting.watching import ActiveAlert, WatchingPrometheus
     from simulator.conditions import Fault
+    from simulator.control.announcer import Sink
     from simulator.rehearsal import Rehearsal
     from simulator.report.verdict import Verdict
 
@@ -67,6 +70,8 @@ class Options:
     control_port: int = 0
     token: str = field(default_factory=new_token, repr=False)
     state_folder: Path | None = None
+    bus_url: str | None = None
+    bus_token: str | None = field(default=None, repr=False)
 
 
 def run_gameday(
@@ -126,7 +131,10 @@ class _Day:
     def start(self) -> None:
         """Start server and token endpoint, then who watches them, then the controller, then the clients."""
         options, scenario = self._options, self._scenario
-        server = self._start_node(self._spec("server", host=options.host, port=options.port))
+        token = options.bus_token or options.token
+        self._bus = None if options.bus_url is None else open_bus(options.bus_url, token)
+        events = {} if options.bus_url is None else {"bus_url": options.bus_url, "bus_token": token}
+        server = self._start_node(self._spec("server", host=options.host, port=options.port, **events))
         issuer = self._start_node(self._spec("issuer", host=options.host, port=options.token_port))
         self._prometheus = self._start_prometheus(server.port, issuer.port)
         halts = None if options.state_folder is None else HaltFile(options.state_folder)
@@ -149,9 +157,14 @@ class _Day:
             )
         )
         self._nodes = [server, issuer, fleet]
-        sinks = [node.sink for node in self._nodes]
+        sinks: list[Sink] = [node.sink for node in self._nodes]
+        beside: list[Callable[[], Awaitable[object]]] = [lambda: announce(self._desk, sinks)]
+        if self._bus is not None:
+            announcer = BusController(self._bus, self._desk, self._faults, self._ledger.note_problem)
+            sinks.append(announcer)
+            beside.append(announcer.run)
         app = make_app(self._desk, self._faults, options.token)
-        self.control = ApiThread(app, port=options.control_port, beside=[lambda: announce(self._desk, sinks)])
+        self.control = ApiThread(app, port=options.control_port, beside=beside)
         self._stack.enter_context(self.control)
         self._clockwork = Clockwork(self._rehearsal.injections, self._desk, self._ledger)
 

@@ -13,22 +13,25 @@ from simulator.conditions import Conditions, Settings
 from simulator.control.announcer import announce
 from simulator.control.api import make_app
 from simulator.control.api_thread import ApiThread
+from simulator.control.bus import BusController
 from simulator.control.controller import Controller
 from simulator.control.desk import Desk
 from simulator.control.guard import new_token
 from simulator.control.state import HaltFile
 from simulator.errors import EngineError
+from simulator.gameday.busing import open_bus
 from simulator.gameday.processes import NodeProcess
 from simulator.gameday.spec import NodeSpec
 from simulator.scenario.schema import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
     from typing import Any
 
     from simulator.alerting.contract import Contract
     from simulator.conditions import Fault
+    from simulator.control.announcer import Sink
 
 LOOK_SECONDS = 0.2
 
@@ -49,6 +52,8 @@ class Service:
     access_secret: str | None = field(default=None, repr=False)
     token: str = field(default_factory=new_token, repr=False)
     state_folder: Path | None = None
+    bus_url: str | None = None
+    bus_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ def serve(
         lambda: time.monotonic() - began,
         halts,
     )
+    token = service.bus_token or service.token
+    bus = None if service.bus_url is None else open_bus(service.bus_url, token)
     common = {
         "run_secret": run_secret.hex(),
         "seed": service.seed,
@@ -98,16 +105,27 @@ def serve(
         nodes = [
             stack.enter_context(NodeProcess(NodeSpec.model_validate({**common, **own}), _ignore))
             for own in (
-                {"role": "server", "port": service.port, "publish_rate": service.publish_rate},
+                {
+                    "role": "server",
+                    "port": service.port,
+                    "publish_rate": service.publish_rate,
+                    "bus_url": service.bus_url or "",
+                    "bus_token": token,
+                },
                 {"role": "issuer", "port": service.token_port},
             )
         ]
-        sinks = [node.sink for node in nodes]
+        sinks: list[Sink] = [node.sink for node in nodes]
+        beside: list[Callable[[], Awaitable[object]]] = [lambda: announce(desk, sinks)]
+        if bus is not None:
+            announcer = BusController(bus, desk, faults, lambda problem: desk.note("problem", problem=problem))
+            sinks.append(announcer)
+            beside.append(announcer.run)
         control = ApiThread(
             make_app(desk, faults, service.token),
             host=service.control_host,
             port=service.control_port,
-            beside=[lambda: announce(desk, sinks)],
+            beside=beside,
         )
         stack.enter_context(control)
         server, issuer = nodes

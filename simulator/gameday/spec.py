@@ -40,6 +40,8 @@ class NodeSpec(BaseModel):
     session_lifetime_seconds: float = 600.0
     offline_seconds: float = 60.0
     ramp_seconds: float = 10.0
+    bus_url: str = ""
+    bus_token: str = ""
 
     @property
     def habits(self) -> Habits:

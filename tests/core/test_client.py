@@ -108,8 +108,8 @@ class Bench:
             return
         if state is State.REJOINING:
             self.client.profile = replace(self.client.profile, rejoin=REJOIN)
-            for message in (Accepted(), ChannelCrashed()):
-                self.client.receive(0.0, message)
+            self.client.receive(0.0, Accepted())
+            self.client.receive(0.0, ChannelCrashed())
             return
         for message in (Accepted(), JOINED, SUBSCRIBED)[: CONNECTED.index(state)]:
             self.client.receive(0.0, message)

@@ -9,43 +9,31 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 
+from simulator.drivers.live.checking import (
+    ANSWER_SECONDS,
+    FAILURES,
+    Check,
+    Tokens,
+    attempt,
+    describe,
+    given_token,
+    join_topics,
+    judge_failure,
+    watermarks,
+)
 from simulator.drivers.live.dialogue import open_dialogue
-from simulator.errors import FrameError, MintFailed, shorten
+from simulator.errors import MintFailed, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from simulator.core.wire import WireFrame
-    from simulator.drivers.live.dialogue import Dialogue
 
-Tokens = Callable[[], Awaitable[str]]
-"""Returns a good token, from wherever the user has it; raises `MintFailed` if there is none."""
-
-ANSWER_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One sentence about the server: it holds, it does not, or (None) it could not be checked."""
-
-    name: str
-    passed: bool | None
-    detail: str = ""
-
-
-def given_token(token: str) -> Tokens:
-    """Return the source that has this one token."""
-
-    async def source() -> str:
-        return token
-
-    return source
+__all__ = ["Check", "Tokens", "drill_auth", "drill_reconnect", "drill_stale_cursor", "given_token"]
 
 
 # --- tokens at the handshake
@@ -58,7 +46,7 @@ async def drill_auth(
 
     An expired token has to be given: nobody but the issuer can make one.
     """
-    accepted = await _attempt("a good token is accepted", _is_accepted(url, tokens, seconds))
+    accepted = await attempt("a good token is accepted", _is_accepted(url, tokens, seconds))
     refused = {
         "a missing token is refused with 403 and no body": None,
         "garbage in place of a token is refused with 403 and no body": "garbage",
@@ -100,7 +88,7 @@ async def _refusal(name: str, url: str, token: str | None, seconds: float) -> Ch
         said = f"status {status}, {len(body or b'')} bytes of body"
         return Check(name, status == 403 and not body, said)
     except (OSError, WebSocketException) as error:
-        return Check(name, None, f"the server could not be asked: {_describe(error)}")
+        return Check(name, None, f"the server could not be asked: {describe(error)}")
 
 
 def _forge(token: str) -> str | None:
@@ -136,7 +124,7 @@ async def drill_reconnect(
         "a subscription that resumes gets newer events only": _resume(url, tokens, seconds, seen),
         "a client whose connection was lost resumes without a gap": _lose_and_resume(url, tokens, seconds, seen),
     }
-    return [await _attempt(name, step) for name, step in steps.items()]
+    return [await attempt(name, step) for name, step in steps.items()]
 
 
 class _Seen:
@@ -148,15 +136,15 @@ class _Seen:
 
 async def _subscribe_anew(url: str, tokens: Tokens, topics: Sequence[str] | None, seconds: float, seen: _Seen) -> Check:
     async with open_dialogue(url, await tokens(), seconds) as dialogue:
-        wanted = await _join_topics(dialogue, topics)
+        wanted = await join_topics(dialogue, topics)
         before, reply = await dialogue.subscribe(wanted, {})
         if reply["status"] != "ok":
             return Check("", passed=False, detail=f"the subscription was refused: {shorten(str(reply['response']))}")
-        marks = _watermarks(before)
+        marks = watermarks(before)
         if not marks:
-            marks = _watermarks([await _wait_for_update(dialogue)])
-        seen.topic, watermarks = max(marks.items(), key=lambda entry: entry[1][-1])
-        seen.head = watermarks[-1]
+            marks = watermarks([await dialogue.wait_for("sync:update_batch")])
+        seen.topic, found = max(marks.items(), key=lambda entry: entry[1][-1])
+        seen.head = found[-1]
     return Check("", passed=True, detail=f"{seen.topic} stands at {seen.head}")
 
 
@@ -169,7 +157,7 @@ async def _resume(url: str, tokens: Tokens, seconds: float, seen: _Seen) -> Chec
         before, reply = await dialogue.subscribe([seen.topic], {seen.topic: cursor})
     if reply["status"] != "ok":
         return Check("", passed=False, detail=f"resuming from {cursor} was refused: {shorten(str(reply['response']))}")
-    return _judge(_watermarks(before).get(seen.topic, []), cursor, seen.head)
+    return _judge(watermarks(before).get(seen.topic, []), cursor, seen.head)
 
 
 async def _lose_and_resume(url: str, tokens: Tokens, seconds: float, seen: _Seen) -> Check:
@@ -178,16 +166,16 @@ async def _lose_and_resume(url: str, tokens: Tokens, seconds: float, seen: _Seen
     async with open_dialogue(url, await tokens(), seconds) as dialogue:
         await dialogue.join()
         before, _ = await dialogue.subscribe([seen.topic], {seen.topic: seen.head})
-        cursor = max([seen.head, *_watermarks(before).get(seen.topic, [])])
+        cursor = max([seen.head, *watermarks(before).get(seen.topic, [])])
         dialogue.abort()
     async with open_dialogue(url, await tokens(), seconds) as dialogue:
         await dialogue.join()
         before, reply = await dialogue.subscribe([seen.topic], {seen.topic: cursor})
         if reply["status"] != "ok":
             return Check("", passed=False, detail=f"resuming was refused: {shorten(str(reply['response']))}")
-        marks = _watermarks(before).get(seen.topic, [])
+        marks = watermarks(before).get(seen.topic, [])
         while not marks:
-            marks = _watermarks([await _wait_for_update(dialogue)]).get(seen.topic, [])
+            marks = watermarks([await dialogue.wait_for("sync:update_batch")]).get(seen.topic, [])
     return _judge(marks, cursor, cursor + 1)
 
 
@@ -212,7 +200,7 @@ async def drill_stale_cursor(
     )
     try:
         async with open_dialogue(url, await tokens(), seconds) as dialogue:
-            wanted = await _join_topics(dialogue, topics)
+            wanted = await join_topics(dialogue, topics)
             before, reply = await dialogue.subscribe(wanted, dict.fromkeys(wanted, 0))
             if reply["status"] == "ok":
                 reason = "0 is no stale cursor here: nothing has been pruned yet"
@@ -222,8 +210,8 @@ async def drill_stale_cursor(
             problems = [*map(_problem_in, told), reply["response"]]
             stale = [entry["topic"] for entry in reply["response"].get("stale_topics", ()) if _is_stale_entry(entry)]
             _, again = await dialogue.subscribe(wanted, {})
-    except (OSError, WebSocketException, FrameError, MintFailed, TimeoutError) as error:
-        return [Check(name, *_outcome(error)) for name in names]
+    except FAILURES as error:
+        return [Check(name, *judge_failure(error)) for name in names]
     return [
         Check(names[0], events == ["sync:error", "sync:frame", "phx_reply"], ", ".join(events)),
         Check(names[1], all(map(_is_complete, problems)), f"stale: {shorten(', '.join(stale)) or 'none named'}"),
@@ -258,64 +246,3 @@ def _is_stale_entry(entry: Any) -> bool:
         return False
     cursor, floor = entry.get("resume_after"), entry.get("retention_floor")
     return type(cursor) is int and type(floor) is int and cursor < floor
-
-
-# --- what the drills share
-
-
-async def _attempt(name: str, check: Awaitable[Check]) -> Check:
-    """Return a check under its name; one that could not be made says why."""
-    try:
-        made = await check
-    except (OSError, WebSocketException, FrameError, MintFailed, TimeoutError) as error:
-        return Check(name, *_outcome(error))
-    return Check(name, made.passed, made.detail)
-
-
-def _outcome(error: Exception) -> tuple[bool | None, str]:
-    """Return what an error says about the server: it answered wrongly, or it could not be asked."""
-    match error:
-        case MintFailed(reason=reason):
-            return None, f"there is no token: {reason}"
-        case InvalidStatus():
-            return False, f"the upgrade was refused with status {error.response.status_code}"
-        case ConnectionClosed():
-            return False, f"the server ended the socket: {_describe(error)}"
-        case FrameError():
-            return False, str(error)
-        case _:
-            return None, _describe(error)
-
-
-def _describe(error: Exception) -> str:
-    return shorten(str(error) or type(error).__name__)
-
-
-async def _join_topics(dialogue: Dialogue, topics: Sequence[str] | None) -> list[str]:
-    """Join, and return the topics to subscribe to: those that are wanted, or all that are allowed."""
-    allowed = (await dialogue.join()).get("allowed_topics")
-    found = list(topics) if topics is not None else allowed
-    if not isinstance(found, list) or not found:
-        raise FrameError("the join names no allowed topics, and none were given")
-    return found
-
-
-async def _wait_for_update(dialogue: Dialogue) -> WireFrame:
-    return await dialogue.wait_for("sync:update_batch")
-
-
-def _watermarks(frames: Iterable[WireFrame]) -> dict[str, list[int]]:
-    """Return the watermarks of every update, by topic and in order.
-
-    Raises:
-        FrameError: an update has none.
-    """
-    found: dict[str, list[int]] = {}
-    for frame in frames:
-        if frame.event == "sync:update_batch":
-            for update in frame.payload.get("updates", ()):
-                topic, mark = update.get("topic"), update.get("watermark")
-                if not isinstance(topic, str) or type(mark) is not int:
-                    raise FrameError("an update has a topic and a watermark")
-                found.setdefault(topic, []).append(mark)
-    return found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from simulator.core.codec import decode_message, encode_request
+from simulator.core.codec import Received, decode_message, encode_request
 from simulator.core.messages import Accepted, ChannelClosed, Join, Leave, Refused, SocketClosed, Upgrade
 from simulator.drivers.live.path import Path
 from simulator.errors import FrameError
@@ -97,8 +97,14 @@ class Line:
         self._path.carry("up", Upgrade(token))
 
     def send(self, message: ClientMessage) -> None:
-        """Send a message to the server."""
-        self._path.carry("up", message)
+        """Send a message to the server, under the client's latest join."""
+        self._refs += 1
+        ref = str(self._refs)
+        if isinstance(message, Join):
+            self._join_ref = ref
+        elif isinstance(message, Leave):
+            self._left_ref = self._join_ref
+        self._path.carry("up", (message, encode_request(replace(message, ref=ref), self._join_ref)))
 
     def hang_up(self) -> None:
         """Close the socket; the client hears nothing more of it."""
@@ -130,8 +136,7 @@ class Line:
 
     def _arrive(self, direction: Direction, message: Any) -> None:
         if direction == "down":
-            if self.is_open:
-                self._owner.hear(self, message)
+            self._hear(message)
         elif type(message) is Upgrade:
             self._owner.on_sent(message)
             self._task = self._outside.spawn(self._run(message.token or ""))
@@ -139,23 +144,23 @@ class Line:
         elif type(message) is SocketClosed:
             self._close()
             self._end_if_over()
-        elif self.is_connected:
-            self._owner.on_sent(message)
-            self._write(message)
+        elif self._socket is not None and self.is_connected:
+            sent, text = message
+            self._owner.on_sent(sent)
+            # Unlike `send`, this is no coroutine: what a client does at a time, it does before all else can happen.
+            broadcast((self._socket,), text)
 
-    def _write(self, message: ClientMessage) -> None:
-        assert self._socket is not None
-        self._refs += 1
-        ref = str(self._refs)
-        if isinstance(message, Join):
-            self._join_ref = ref
-        elif isinstance(message, Leave):
-            self._left_ref = self._join_ref
-        # Unlike `send`, this is no coroutine: what a client does at a time, it does before anything else can happen.
-        broadcast((self._socket,), encode_request(replace(message, ref=ref), self._join_ref))
+    def _hear(self, message: Any) -> None:
+        """Let the client hear of a message, unless it has hung up or the message is about an earlier join."""
+        if isinstance(message, Received):
+            if message.join_ref not in (None, self._join_ref):
+                return
+            message = message.message
+        if self.is_open:
+            self._owner.hear(self, message)
 
     def _read(self, data: str | bytes) -> None:
-        """Hand on what the server sent, unless it is about an earlier join.
+        """Hand on what the server sent.
 
         Raises:
             FrameError: it cannot be read.
@@ -163,11 +168,10 @@ class Line:
         if isinstance(data, bytes):
             raise FrameError("a server of this channel sends text")
         received = decode_message(data)
-        message, join_ref = received.message, received.join_ref
-        if not isinstance(message, ChannelClosed) or join_ref is None or join_ref != self._left_ref:
-            self._owner.on_answered(message)
-        if join_ref is None or join_ref == self._join_ref:
-            self._path.carry("down", message)
+        asked_for = received.join_ref is not None and received.join_ref == self._left_ref
+        if not (asked_for and isinstance(received.message, ChannelClosed)):
+            self._owner.on_answered(received.message)
+        self._path.carry("down", received)
 
     # --- the socket
 

@@ -102,14 +102,20 @@ class Outside:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and give it back at the end or after a while, whichever comes first."""
         await self._gate.acquire()
-        timer = self._loop.call_later(HANDSHAKE_SECONDS, self._gate.release)
+        held = [self._gate]
+
+        def give_back() -> None:
+            if held:
+                held.pop().release()
+
+        timer = self._loop.call_later(HANDSHAKE_SECONDS, give_back)
         try:
             yield
         finally:
-            if timer.when() > self._loop.time():
-                timer.cancel()
-                self._gate.release()
+            timer.cancel()
+            give_back()
 
     async def stop(self, seconds: float) -> None:
         """Let tasks end by themselves for a while, and then end them."""

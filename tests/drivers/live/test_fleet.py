@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ from simulator.core.profiles import PROFILES, Backoff
 from simulator.core.tokens import Token
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.errors import MintFailed
+from tests.drivers.live.conftest import LiveBench
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
 
     from simulator.core.profiles import Profile
     from simulator.drivers.live.outside import TokenSource
-    from tests.drivers.live.conftest import LiveBench, RunLive
+    from tests.drivers.live.conftest import RunLive
 
 SIZE = 10
+ROOT = Path(__file__).parents[3]
 QUICK = replace(
     PROFILES["reference"],
     backoff=Backoff(0.02, 1.0, 0.02),
@@ -289,5 +293,43 @@ def test_a_mistake_in_a_client_ends_the_fleet_with_its_error() -> None:
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(fleet.run(), 20)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    _run(main())
+
+
+_CHILD = """
+import asyncio, sys
+from simulator.conditions import Conditions, Population, Settings
+from simulator.core.client import Habits
+from simulator.core.profiles import PROFILES
+from simulator.core.tokens import Issuer
+from simulator.drivers.live.fleet import LiveFleet
+from tests.drivers.live.conftest import EPOCH, RUN_SECRET
+
+issuer = Issuer(RUN_SECRET, EPOCH)
+
+async def mint(now, member):
+    return issuer.mint(0.0, str(member), ("a", "b"), Settings())
+
+asyncio.run(LiveFleet(
+    url=sys.argv[1], mint=mint, profiles=(PROFILES["reference"],) * 10, habits=Habits(1e9, 0.001, ("a", "b")),
+    population=Population(10, 7), seed=1, conditions=Conditions(), ramp_seconds=0.05,
+).run())
+"""
+
+
+def test_a_fleet_that_is_killed_leaves_no_socket_at_the_server() -> None:
+    async def main() -> None:
+        bench = LiveBench()
+        await bench.server.start()
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", _CHILD, bench.url(), cwd=ROOT)
+        try:
+            await _until(lambda: bench.count("replay_catchup_duration_ms", "ok", "count") == SIZE)
+            child.kill()
+            await _until(lambda: bench.server.open_sockets == 0)
+            assert bench.disconnects == (0, SIZE)
+        finally:
+            await child.wait()
+            await bench.server.stop()
 
     _run(main())

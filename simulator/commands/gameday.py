@@ -1,0 +1,111 @@
+"""`syncstorm gameday`: a scenario in real time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from simulator import rehearsal as rehearsals
+from simulator.commands.options import (
+    ENDLESS_SECONDS,
+    BusToken,
+    BusUrl,
+    duration_of,
+    pair,
+    say_control,
+    state_folder,
+)
+from simulator.gameday.run import Options, run_gameday
+from simulator.gameday.view import render as render_moment
+from simulator.report.terminal import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from simulator.conditions import Fault
+    from simulator.gameday.view import Moment
+
+CALM = "calm"
+
+
+def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> None:
+    """Add the command; it is given the faults, as everybody is."""
+
+    @app.command()
+    def gameday(  # noqa: PLR0913  # one for each of its options
+        scenario: Annotated[str | None, typer.Argument(help="A shipped name or a YAML file; calm if none.")] = None,
+        *,
+        rules: Annotated[
+            list[Path] | None, typer.Option(metavar="FILE...", help="Rule files in place of the scenario's own.")
+        ] = None,
+        alertmanager: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Your Alertmanager file: its routing, not its receivers.")
+        ] = None,
+        prometheus: Annotated[
+            str | None, typer.Option(metavar="URL", help="Your own Prometheus, read only, in place of a private one.")
+        ] = None,
+        duration: Annotated[str | None, typer.Option(help="How long, in place of the scenario's own duration.")] = None,
+        out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to leave the files.")] = None,
+        settings: Annotated[
+            list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse.")
+        ] = None,
+        seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the scenario's.")] = None,
+        port: Annotated[int, typer.Option(help="The sync server's port; 0 for any.")] = 0,
+        token_port: Annotated[int, typer.Option(help="The token endpoint's port; 0 for any.")] = 0,
+        control_port: Annotated[int, typer.Option(help="The control API's port; 0 for any.")] = 0,
+        token: Annotated[str | None, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control API's token.")] = None,
+        bus: BusUrl = None,
+        bus_token: BusToken = None,
+    ) -> None:
+        """Run a scenario in real time, with real sockets, a real Prometheus and a real Alertmanager.
+
+        Without a scenario it stays calm and waits for faults by hand, until you stop it.
+        """
+        faults = load_faults()
+        overrides = _overrides(settings or [], seed, scenario)
+        prepared = rehearsals.prepare(scenario or CALM, faults, rules=tuple(rules or ()), overrides=overrides)
+        name = f"{prepared.loaded.scenario.scenario}-{prepared.loaded.scenario.seed}"
+        seconds = duration_of(duration, prepared.loaded.scenario.duration if scenario else ENDLESS_SECONDS)
+        chosen: dict[str, Any] = {} if token is None else {"token": token}
+        options = Options(
+            out=out or Path("gamedays") / name,
+            duration_seconds=seconds,
+            until_stopped=scenario is None,
+            alertmanager_file=alertmanager,
+            prometheus_url=prometheus,
+            port=port,
+            token_port=token_port,
+            control_port=control_port,
+            state_folder=state_folder(),
+            bus_url=bus,
+            bus_token=bus_token,
+            **chosen,
+        )
+        console = Console(highlight=False)
+        show_token = token is None
+        if prometheus is not None:
+            console.print("your Prometheus is only read; what its rules fire goes where its own Alertmanager sends it")
+
+        def on_ready(url: str, shown: str) -> None:
+            say_control(console, url, shown if show_token else None)
+
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+
+            def on_moment(moment: Moment) -> None:
+                live.update(render_moment(moment))
+
+            verdict = run_gameday(prepared, faults, options, on_ready=on_ready, on_moment=on_moment)
+        console.print(render(verdict, console.width))
+        console.print(f"  files: {options.out}", style="dim", markup=False)
+        raise typer.Exit(verdict.verdict.exit_code)
+
+
+def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:
+    given = dict(pair(text) for text in settings)
+    # Without a scenario nothing is expected: it is open what people will do.
+    calm = {} if scenario is not None else {"expect": "[]", "scenario": "by-hand"}
+    return {**calm, **({} if seed is None else {"seed": str(seed)}), **given}

@@ -1,0 +1,83 @@
+"""`syncstorm serve` and `syncstorm init`: the sync server alone, and the secrets of a system in containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from simulator.alerting.contract import load_contract
+from simulator.commands.options import BusToken, BusUrl, say_control, state_folder
+from simulator.control.secrets_file import write_secrets
+from simulator.drivers.live.issuer import derive_access
+from simulator.gameday.serving import Addresses, Service, run_secret_of, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.conditions import Fault
+
+_CONTRACT = "openagents-runtime"
+
+
+def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> None:
+    """Add the commands; they are given the faults, as everybody is."""
+
+    @app.command("serve")
+    def serve_command(  # noqa: PLR0913  # one for each of its options
+        *,
+        host: Annotated[str, typer.Option(help="Where server and token endpoint listen.")] = "127.0.0.1",
+        port: Annotated[int, typer.Option(help="The sync server: /socket/websocket and /metrics.")] = 4000,
+        token_port: Annotated[int, typer.Option(help="The token endpoint: POST /api/sync/token.")] = 4001,
+        control_host: Annotated[str, typer.Option(help="Where the control API listens.")] = "127.0.0.1",
+        control_port: Annotated[int, typer.Option(help="The control API.")] = 4002,
+        clients: Annotated[int, typer.Option(min=1, help="How many clients a share is taken from.")] = 500,
+        seed: Annotated[int, typer.Option(min=0, help="Which clients a share takes.")] = 1,
+        publish_rate: Annotated[float, typer.Option(min=0, help="Events a second on each topic.")] = 0.25,
+        token: Annotated[str | None, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control API's token.")] = None,
+        access_secret: Annotated[
+            str | None, typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="What it shares with its fleets.")
+        ] = None,
+        bus: BusUrl = None,
+        bus_token: BusToken = None,
+    ) -> None:
+        """Run the sync server alone, with its token endpoint and the control API, until you stop it."""
+        console = Console(highlight=False)
+        chosen: dict[str, Any] = {} if token is None else {"token": token}
+        service = Service(
+            contract=load_contract(_CONTRACT),
+            clients=clients,
+            seed=seed,
+            publish_rate=publish_rate,
+            host=host,
+            port=port,
+            token_port=token_port,
+            control_host=control_host,
+            control_port=control_port,
+            access_secret=access_secret,
+            state_folder=state_folder(),
+            bus_url=bus,
+            bus_token=bus_token,
+            **chosen,
+        )
+        run_secret = run_secret_of(access_secret)
+
+        def on_ready(addresses: Addresses) -> None:
+            console.print(f"sync server     {addresses.server}", markup=False)
+            console.print(f"token endpoint  {addresses.tokens}", markup=False)
+            if access_secret is None:
+                console.print(f"access          {derive_access(run_secret)}", markup=False)
+            say_control(console, addresses.control, service.token if token is None else None)
+
+        serve(service, run_secret, load_faults(), on_ready)
+
+    @app.command()
+    def init(
+        folder: Annotated[Path, typer.Argument(help="Where docker-compose.yml is.")] = Path(),
+        *,
+        force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    ) -> None:
+        """Make the `.env` with new secrets that docker compose needs."""
+        Console().print(f"wrote {write_secrets(folder / '.env', force=force)}", markup=False)

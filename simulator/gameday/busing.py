@@ -1,0 +1,45 @@
+"""The bus, for those who are given its URL: a controller announces on it, fleets elsewhere follow it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+from simulator.control.broker import parse_broker, probe
+from simulator.control.bus import Bus
+from simulator.control.seal import Seal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from simulator.drivers.live.server import LiveServer
+
+
+def open_bus(url: str, token: str) -> Bus:
+    """Return the bus at a broker's URL, after it has answered once; `token` seals what controllers and nodes say.
+
+    Raises:
+        InputError: the URL is none of a broker.
+        EngineError: the broker does not answer, or lets nobody in.
+    """
+    broker = parse_broker(url, os.environ)
+    asyncio.run(probe(broker))
+    return Bus(broker, Seal(token, time.time))
+
+
+def join_bus(url: str, token: str) -> Bus:
+    """Return the bus that another process has opened before; connections are tried again and again."""
+    return Bus(parse_broker(url, os.environ), Seal(token, time.time))
+
+
+def into_log(server: LiveServer) -> Callable[[str, Any], None]:
+    """Return what puts an event of the bus into a server's log; a topic that it does not have is passed over."""
+
+    def on_event(topic: str, payload: Any) -> None:
+        if topic in server.log.topics:
+            server.publish(topic, payload)
+
+    return on_event
