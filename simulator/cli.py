@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import platform
 import re
-import signal
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault
     from simulator.rehearsal import Rehearsal
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # as in `__main__.py`, which imports this module late
 DEFAULT_SCENARIO = "tabletop"
 _WORST_FIRST = (Result.INVALID, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
 
@@ -178,9 +177,8 @@ for family in (fleet, drill, fault):
     family.register(app)
 
 
-def main() -> None:
-    """Run the command line."""
-    signal.signal(signal.SIGTERM, _on_terminate)
+def run() -> None:
+    """Run the command line with the arguments of the process."""
     app(args=spread_lists(sys.argv[1:]), prog_name="syncstorm")
 
 
@@ -285,7 +283,3 @@ def _alerts_for(fault: type[Fault]) -> list[str]:
 
 def _complain(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"syncstorm: {text}", markup=False)
-
-
-def _on_terminate(_signal: int, _frame: Any) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
