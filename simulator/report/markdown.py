@@ -78,18 +78,25 @@ def _why_blind(alert: AlertEntry) -> str:
 
 def _provenance(verdict: Verdict) -> str:
     engine = "none" if verdict.engine is None else f"{verdict.engine.name} {verdict.engine.version}"
-    certified = "not certified"
-    if verdict.certification is not None:
-        certified = "certified" if verdict.certification.certified else "refuted"
     rows = [
         ("scenario, seed", f"{verdict.scenario}, {verdict.seed}"),
-        ("virtual time", format_duration(verdict.duration_s)),
+        (f"{'real' if verdict.mode == 'live' else 'virtual'} time", format_duration(round(verdict.duration_s))),
         ("clients", f"{verdict.clients}, of which {verdict.control_clients} met no injection"),
-        ("engine", f"{engine}; alert timeline {certified} by `promtool test rules`"),
+        ("engine", f"{engine}; {_certified(verdict)}"),
         ("syncstorm", verdict.version),
-        ("digest", f"`{verdict.digest}`"),
     ]
+    if verdict.digest is not None:
+        rows.append(("digest", f"`{verdict.digest}`"))
     return _table(("", ""), rows)
+
+
+def _certified(verdict: Verdict) -> str:
+    if verdict.mode == "live":
+        return "it evaluated the rules while the run went on"
+    word = "not certified"
+    if verdict.certification is not None:
+        word = "certified" if verdict.certification.certified else "refuted"
+    return f"alert timeline {word} by `promtool test rules`"
 
 
 def _time(seconds: float | None) -> str:

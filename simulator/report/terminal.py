@@ -126,11 +126,12 @@ def _table() -> Table:
 def _conclusion(verdict: Verdict) -> Text:
     text = Text("\n")
     text.append(f"{verdict.verdict}", _RESULT_STYLES[verdict.verdict])
-    text.append(
-        f"  {verdict.scenario}, seed {verdict.seed}: {format_duration(verdict.duration_s)} of {verdict.clients} "
-        f"clients simulated in {verdict.simulate_s:.1f} s"
-    )
-    if verdict.engine is not None:
+    lasted = format_duration(round(verdict.duration_s))
+    text.append(f"  {verdict.scenario}, seed {verdict.seed}: {lasted} of {verdict.clients} clients ")
+    text.append("in real time" if verdict.mode == "live" else f"simulated in {verdict.simulate_s:.1f} s")
+    if verdict.engine is not None and verdict.mode == "live":
+        text.append(f", judged by {verdict.engine.name} {verdict.engine.version} as it went on")
+    elif verdict.engine is not None:
         certified = verdict.certification is not None and verdict.certification.certified
         text.append(
             f", judged by {verdict.engine.name} {verdict.engine.version} in {verdict.evaluate_s:.1f} s, "

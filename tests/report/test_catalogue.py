@@ -53,7 +53,7 @@ def test_a_fault_is_explained_with_every_parameter_and_a_line_for_a_timeline(nam
     assert name in text
     assert "Seen by: Auth" in text
     assert f"{{at: 5m, inject: {name}" in " ".join(text.split())
-    assert ("for: 10m" in text) != FAULTS[name].is_momentary()
+    assert ("for: 10m" in " ".join(text.split())) != FAULTS[name].is_momentary()
 
 
 @pytest.mark.parametrize("width", WIDTHS)

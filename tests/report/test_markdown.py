@@ -71,3 +71,11 @@ def test_a_refuted_timeline_is_called_so(desk: Desk) -> None:
 def test_a_rule_without_data_and_without_selectors_says_why(desk: Desk) -> None:
     rule = replace(desk.rule("Blind", no_data=True), missing=())
     assert "- `Blind`: no series" in write_markdown(desk.verdict(rules=(rule,)))
+
+
+def test_a_live_report_says_real_time_and_claims_no_certificate_or_digest(desk: Desk) -> None:
+    text = write_markdown(desk.verdict(mode="live", digest=None))
+    assert "| real time |" in text
+    assert "it evaluated the rules while the run went on" in text
+    assert "promtool" not in text
+    assert "digest" not in text

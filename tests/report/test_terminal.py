@@ -112,3 +112,9 @@ def test_the_ruler_has_times_that_do_not_touch_and_the_end(desk: Desk, duration:
     text = shown(desk.verdict(rules=(), injections=()).model_copy(update={"duration_s": duration}), 60)
     (line,) = [line for line in text.splitlines() if line.strip().startswith("0s")]
     assert " ".join(line.split()) == ruler
+
+
+def test_a_live_verdict_says_that_it_was_in_real_time(desk: Desk) -> None:
+    text = " ".join(shown(desk.verdict(mode="live", digest=None), 120).split())
+    assert "clients in real time" in text
+    assert "promtool" not in text
