@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from simulator.conditions import DropConnections, Fault, ResetCounters, Seconds, setting
+from simulator.conditions import (
+    CloseCode,
+    CloseConnections,
+    DropConnections,
+    Fault,
+    ResetCounters,
+    Seconds,
+    setting,
+)
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
@@ -67,3 +75,37 @@ class Restart(Fault):
         """Drop the sockets, then the counters."""
         drop = DropConnections(share)
         return (drop, ResetCounters()) if self.resets_counters else (drop,)
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Fault):
+    """The server closes sockets with a code, as a deploy, a policy or a crash does.
+
+    Clients come back by their backoff, but phoenix.js 1.6 and 1.7 take 1000 for the end and stay away. Seen by: no
+    alert; disconnects rise for a moment, and the code is in no metric.
+    """
+
+    code: CloseCode = setting(1012, "close code; 1006 ends the socket without a close frame", at_least=1000)
+
+    def impulses(self, share: Share) -> tuple[Impulse, ...]:
+        """Close the sockets."""
+        return (CloseConnections(share, self.code),)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStall(Fault):
+    """The server's event loop stands still again and again, as it does when something in it blocks.
+
+    Everything waits: handshakes, heartbeats, updates, scrapes. Clients that wait too long hang up and come back all at
+    once. Below level 1 each stall is shorter. A halt is heard when the stall under way is over, so none lasts a second.
+    Seen by: no alert, as no metric tells of the loop.
+    """
+
+    live_only: ClassVar = True
+    stall: Seconds = setting(0.8, "how long the loop stands still at a time", at_least=0.001, at_most=0.9)
+    every: Seconds = setting(0.2, "how long the loop goes on between two stalls", at_least=0.05)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let the loop stand still."""
+        stall = round(self.stall * share.fraction, 6)
+        return conditions.vary("server.stall", stall).vary("server.stall_every", self.every)

@@ -20,7 +20,7 @@ from simulator.report.markdown import write_markdown
 from simulator.report.story import tell
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import ExpectFires, ExpectSilent
-from simulator.scenario.timeline import list_injections, make_plan
+from simulator.scenario.timeline import list_injections, make_plan, refuse_live_only
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
     """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or a fault or a knob needs a live system.
     """
+    refuse_live_only(rehearsal.loaded, rehearsal.injections)
     progress = progress or Progress()
     scenario = rehearsal.loaded.scenario
     make_folder(out)

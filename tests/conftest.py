@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault
 
 ALL_FAULTS = load_faults()
+LIVE_FAULTS = [name for name, fault in ALL_FAULTS.items() if fault.live_only]
+"""Those that virtual time refuses."""
 HALF = Share(0.5)
 
 
@@ -77,7 +79,12 @@ def make_fault() -> Callable[[str], Fault]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `fault_name` once for every fault."""
-    if "fault_name" in metafunc.fixturenames:
-        names: Sequence[str] = list(ALL_FAULTS)
-        metafunc.parametrize("fault_name", names)
+    """Run a test once for every fault of virtual time, for each that needs a live system, or for all of them."""
+    choices: dict[str, Sequence[str]] = {
+        "fault_name": [name for name in ALL_FAULTS if name not in LIVE_FAULTS],
+        "live_fault_name": LIVE_FAULTS,
+        "any_fault_name": list(ALL_FAULTS),
+    }
+    for argument, names in choices.items():
+        if argument in metafunc.fixturenames:
+            metafunc.parametrize(argument, names)

@@ -6,6 +6,7 @@ is a pure function on conditions; the conditions in force are the baseline folde
 """
 
 from simulator.conditions.fault import (
+    CloseConnections,
     DropConnections,
     Fault,
     Impulse,
@@ -16,12 +17,14 @@ from simulator.conditions.fault import (
 )
 from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
-from simulator.conditions.value import Seconds, Setting, parse_value, setting, settings_of
-from simulator.conditions.varied import Conditions, Variation
+from simulator.conditions.value import CloseCode, Seconds, Setting, is_close_code, parse_value, setting, settings_of
+from simulator.conditions.varied import Conditions, Variation, knobs_of
 
 __all__ = [
     "EVERYONE",
     "KNOBS",
+    "CloseCode",
+    "CloseConnections",
     "Conditions",
     "DropConnections",
     "Fault",
@@ -35,6 +38,8 @@ __all__ = [
     "Settings",
     "Share",
     "Variation",
+    "is_close_code",
+    "knobs_of",
     "parse_knob",
     "parse_parameters",
     "parse_value",

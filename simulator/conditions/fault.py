@@ -24,6 +24,14 @@ class DropConnections:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseConnections:
+    """The server closes the sockets of a share of the clients with a code; 1006 is without a close frame."""
+
+    share: Share
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResetCounters:
     """The server process starts anew: its counters begin at zero."""
 
@@ -33,7 +41,7 @@ class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | ResetCounters | PurgeTopics
+Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
 """Something that happens once."""
 
 
@@ -47,6 +55,9 @@ class Fault:
 
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
+
+    live_only: ClassVar[bool] = False
+    """Whether virtual time has nothing like it, so that only a live system can have the fault."""
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Return the conditions with this fault in force for a share of the clients."""

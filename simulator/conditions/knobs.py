@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from simulator.conditions.value import Seconds, Setting, parse_value, setting, settings_of
+from simulator.conditions.value import CloseCode, Seconds, Setting, parse_value, setting, settings_of
 from simulator.errors import Place, unknown_name
 
 
@@ -45,6 +45,9 @@ class Handshake:
     """The way of an upgrade request to the server."""
 
     strip_token: bool = setting(False, "whether a proxy drops the query, and the token with it")
+    delay: Seconds = setting(0.0, "how long an upgrade request waits for its answer", at_least=0)
+    hang: bool = setting(False, "whether an upgrade request waits for its answer until this is over")
+    drop_code: CloseCode = setting(0, "code that a socket is closed with as soon as it was accepted; 0 for none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,23 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """The process of the sync server; one for the whole system, and a live one."""
+
+    stall: Seconds = setting(0.0, "how long its event loop stands still at a time", at_least=0, at_most=0.9)
+    stall_every: Seconds = setting(1.0, "how long its event loop goes on between two stalls", at_least=0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """What a scrape of the sync server's `/metrics` gets; one for the whole system, and a live one."""
+
+    answer: Literal["ok", "slow", "error", "truncated", "gone"] = setting("ok", "how a scrape is answered")
+    part: float = setting(1.0, "part of the scrapes that are answered so", at_least=0, at_most=1)
+    delay: Seconds = setting(30.0, "how long a slow answer takes", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every knob's value, as one client meets them."""
 
@@ -104,6 +124,8 @@ class Settings:
     clients: Clients = field(default_factory=Clients)
     retention: Retention = field(default_factory=Retention)
     delivery: Delivery = field(default_factory=Delivery)
+    server: Server = field(default_factory=Server)
+    exporter: Exporter = field(default_factory=Exporter)
 
     def get(self, knob: str) -> Any:
         """Return the value of a knob by its path, such as `issuer.kid`."""
@@ -122,14 +144,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """One knob: its path, its declaration, and whether the whole system shares one value of it."""
+    """One knob: its path, its declaration, whether all share one value of it, and whether it needs a live system."""
 
     path: str
     setting: Setting
     shared: bool
+    live_only: bool
 
 
-_SHARED_PLANES = frozenset({"retention"})
+_SHARED_PLANES = frozenset({"retention", "server", "exporter"})
+_LIVE_PLANES = frozenset({"server", "exporter"})
 
 
 def _list_knobs() -> dict[str, Knob]:
@@ -138,7 +162,7 @@ def _list_knobs() -> dict[str, Knob]:
         owner = type(getattr(Settings(), plane.name))
         for name, declared in settings_of(owner).items():
             path = f"{plane.name}.{name}"
-            knobs[path] = Knob(path, declared, plane.name in _SHARED_PLANES)
+            knobs[path] = Knob(path, declared, plane.name in _SHARED_PLANES, plane.name in _LIVE_PLANES)
     return knobs
 
 

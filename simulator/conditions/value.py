@@ -16,26 +16,40 @@ Seconds = Annotated[float, "seconds"]
 """A duration; written like `250ms` or `5m` in files, kept as seconds."""
 
 
-def setting(default: Any, help_text: str, *, at_least: float | None = None) -> Any:
-    """Declare a field of a plane or a fault: its default, one line of help, and its least value."""
-    return field(default=default, metadata={"help": help_text, "at_least": at_least})
+CloseCode = Annotated[int, "close code"]
+"""A code that a WebSocket can be closed with; 1006 ends it without a close frame, 0 is none."""
+
+_CODES_WITH_A_NAME = frozenset({0, 1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+
+def is_close_code(code: int) -> bool:
+    """Tell whether a socket can be closed with a code; 1006 stands for an end without one, 0 for none."""
+    return code in _CODES_WITH_A_NAME or 3000 <= code <= 4999
+
+
+def setting(default: Any, help_text: str, *, at_least: float | None = None, at_most: float | None = None) -> Any:
+    """Declare a field of a plane or a fault: its default, one line of help, and its least and greatest value."""
+    return field(default=default, metadata={"help": help_text, "at_least": at_least, "at_most": at_most})
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One declared setting: its name, type annotation, default, help and least value."""
+    """One declared setting: its name, type annotation, default, help, least and greatest value."""
 
     name: str
     kind: Any
     default: Any
     help: str
     at_least: float | None = None
+    at_most: float | None = None
 
     @property
     def unit(self) -> str:
         """What a value looks like: `duration`, `true or false`, `number`, `text`, or the allowed words."""
         if self.kind is Seconds:
             return "duration"
+        if self.kind is CloseCode:
+            return "close code"
         if get_origin(self.kind) is Literal:
             return " | ".join(str(choice) for choice in get_args(self.kind))
         return {bool: "true or false", int: "whole number", float: "number", str: "text"}[self.kind]
@@ -59,6 +73,7 @@ def settings_of(owner: type) -> dict[str, Setting]:
             default=None if entry.default is MISSING else entry.default,
             help=entry.metadata.get("help", ""),
             at_least=entry.metadata.get("at_least"),
+            at_most=entry.metadata.get("at_most"),
         )
         for entry in fields(owner)
     }
@@ -73,6 +88,8 @@ def parse_value(declared: Setting, raw: Any) -> Any:
     value = _convert(declared, raw)
     if declared.at_least is not None and value < declared.at_least:
         raise ValueError(f"{declared.show(value)} is too small; at least {declared.show(declared.at_least)}")
+    if declared.at_most is not None and value > declared.at_most:
+        raise ValueError(f"{declared.show(value)} is too much; at most {declared.show(declared.at_most)}")
     return value
 
 
@@ -118,8 +135,16 @@ def _to_number(kind: type[int | float], raw: Any) -> float:
     return value
 
 
+def _to_close_code(raw: Any) -> int:
+    code = int(_to_number(int, raw))
+    if not is_close_code(code):
+        raise TypeError
+    return code
+
+
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     Seconds: _to_seconds,
+    CloseCode: _to_close_code,
     bool: _to_bool,
     str: _to_text,
     int: partial(_to_number, int),

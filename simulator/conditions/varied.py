@@ -123,3 +123,8 @@ class Conditions:
             if share.fraction > 0:
                 conditions = fault.distort(replace(conditions, injection=injection), share)
         return replace(conditions, injection="")
+
+
+def knobs_of(fault: Fault, share: Share = EVERYONE) -> frozenset[str]:
+    """Return the knobs that a fault turns."""
+    return frozenset(variation.knob for variation in Conditions.fold(Settings(), [("", fault, share)]).variations)

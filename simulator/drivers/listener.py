@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _ACCEPTED = Accepted()
 _REFUSED = Refused()
-_LOST = SocketClosed(1006)
+LOST_CODE = 1006
+"""Of a socket that ended without a close frame."""
 
 
 class Listener:
@@ -35,19 +36,21 @@ class Listener:
         self._reach = reach
         self._quiet = quiet
         self._eager = quiet.eager
+        self._waiting: dict[Link, tuple[float, str | None]] = {}
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
         now = self._agenda.now
         link.last_frame_at = now
         if type(message) is Upgrade:
-            self._handshake(link, message.token)
+            self._knock(link, message.token)
         elif type(message) is SocketClosed:
+            self._waiting.pop(link, None)
             if link.server_open and link.session is not None:
                 link.session.end("normal")
             link.server_open = False
         elif not link.server_open or link.session is None:
-            self._carrier.send(link, "down", _LOST)
+            self._carrier.send(link, "down", SocketClosed(LOST_CODE))
         else:
             replies = link.session.receive(now, message, link.client.settings)
             self._send_down(link, replies)
@@ -107,10 +110,42 @@ class Listener:
 
     def drop(self, link: Link) -> None:
         """End a socket without a close frame."""
+        self.close(link, LOST_CODE)
+
+    def close(self, link: Link, code: int) -> None:
+        """End a socket with a code."""
         link.server_open = False
         if link.session is not None:
             link.session.end("error")
-        self._carrier.send(link, "down", _LOST)
+        self._carrier.send(link, "down", SocketClosed(code))
+
+    # --- the handshake
+
+    def reconsider(self) -> None:
+        """Look at the upgrades that wait, now that other conditions hold."""
+        for link in tuple(self._waiting):
+            self._admit_when_due(link)
+
+    def _knock(self, link: Link, token: str | None) -> None:
+        self._reach.meet(link.index, "upgrade")
+        self._waiting[link] = (self._agenda.now, token)
+        self._admit_when_due(link)
+
+    def _admit_when_due(self, link: Link) -> None:
+        handshake, serial = link.client.settings.handshake, link.replace_timer("upgrade")
+        if handshake.hang:
+            return
+        due = self._waiting[link][0] + handshake.delay
+        if due <= self._agenda.now:
+            self._admit(link, serial)
+        else:
+            self._agenda.at(due, Rank.LOOK, self._admit, link, serial)
+
+    def _admit(self, link: Link, serial: int) -> None:
+        """Answer an upgrade, unless its client hung up while it waited."""
+        if link.serial["upgrade"] == serial and link in self._waiting:
+            link.last_frame_at = self._agenda.now
+            self._handshake(link, self._waiting.pop(link)[1])
 
     def _handshake(self, link: Link, token: str | None) -> None:
         self._reach.meet(link.index, "handshake")
@@ -122,8 +157,11 @@ class Listener:
             self._carrier.send(link, "down", _REFUSED)
             return
         link.server_open = True
+        self._reach.meet(link.index, "accepted")
         self._carrier.send(link, "down", _ACCEPTED)
-        if self._eager or not link.is_clear:
+        if settings.handshake.drop_code:
+            self.close(link, settings.handshake.drop_code)
+        elif self._eager or not link.is_clear:
             self._await_idle(link)
 
     def _send_down(self, link: Link, messages: Iterable[ServerMessage]) -> None:

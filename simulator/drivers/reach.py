@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-Point = Literal["mint", "handshake", "expired_token", "held_off", "path", "connected", "resume", "stale", "replay"]
+Point = Literal[
+    "mint",
+    "upgrade",
+    "handshake",
+    "accepted",
+    "expired_token",
+    "held_off",
+    "path",
+    "connected",
+    "resume",
+    "stale",
+    "replay",
+    "stall",
+    "scrape",
+]
 
 KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "mint": (
@@ -16,6 +30,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "issuer.ttl",
         "issuer.available",
     ),
+    "upgrade": ("handshake.delay", "handshake.hang"),
     "handshake": (
         "verifier.current_kid",
         "verifier.current_secret",
@@ -28,6 +43,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "verifier.clock_behind",
         "handshake.strip_token",
     ),
+    "accepted": ("handshake.drop_code",),
     "expired_token": ("clients.refresh_tokens",),
     "held_off": ("clients.online",),
     "path": ("network.latency", "network.black_hole"),
@@ -41,6 +57,8 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "resume": ("clients.resume",),
     "stale": ("retention.horizon", "retention.max_events", "retention.interval", "retention.batch"),
     "replay": ("delivery.replay_batch",),
+    "stall": ("server.stall", "server.stall_every"),
+    "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
 

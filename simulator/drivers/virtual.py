@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
 from simulator.core import client as clients
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
@@ -16,7 +16,7 @@ from simulator.core.server import SyncServer
 from simulator.core.tokens import Issuer, Verifier
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
-from simulator.drivers.listener import Listener
+from simulator.drivers.listener import LOST_CODE, Listener
 from simulator.drivers.quiet import Quiet
 from simulator.drivers.reach import Reach
 from simulator.errors import MintFailed
@@ -24,7 +24,7 @@ from simulator.errors import MintFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from simulator.conditions import Impulse, Settings
+    from simulator.conditions import Impulse, Settings, Share
     from simulator.core.plan import Plan, Step
     from simulator.drivers.link import Direction
 
@@ -136,6 +136,7 @@ class _VirtualRun:
             self._reach.alter(index, altered)
             if settings != self._clients[index].settings:
                 self._change_client(index, settings)
+        self._listener.reconsider()
         for injection, impulse in step.impulses:
             self._strike(injection, impulse)
 
@@ -163,20 +164,22 @@ class _VirtualRun:
     def _strike(self, injection: str, impulse: Impulse) -> None:
         match impulse:
             case DropConnections(share):
-                for index in self._plan.population.members(share):
-                    self._drop(index, injection)
+                self._close(share, injection, LOST_CODE)
+            case CloseConnections(share, code):
+                self._close(share, injection, code)
             case ResetCounters():
                 self._quiet.count_beats(self._agenda.now, inclusive=False)
                 self._metrics.reset()
             case PurgeTopics():
                 self._log.purge()
 
-    def _drop(self, index: int, injection: str) -> None:
-        link = self._links[index]
-        if link is not None and link.server_open:
-            self._reach.touch(index, injection)
-            self._quiet.settle(link, self._agenda.now)
-            self._listener.drop(link)
+    def _close(self, share: Share, injection: str, code: int) -> None:
+        for index in self._plan.population.members(share):
+            link = self._links[index]
+            if link is not None and link.server_open:
+                self._reach.touch(index, injection)
+                self._quiet.settle(link, self._agenda.now)
+                self._listener.close(link, code)
 
     # --- what clients do
 

@@ -18,14 +18,17 @@ class LoopLag:
 
     def __init__(self) -> None:
         self._lags: deque[float] = deque(maxlen=_REMEMBERED)
+        self.is_explained = False
+        """Whether a fault makes the loop late now: what it measures then is not remembered."""
 
     async def run(self) -> None:
         """Sleep a short while again and again, and remember by how much each sleep was too long."""
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + PERIOD_SECONDS
+            explained, due = self.is_explained, loop.time() + PERIOD_SECONDS
             await asyncio.sleep(PERIOD_SECONDS)
-            self._lags.append(max(0.0, loop.time() - due))
+            if not explained and not self.is_explained:
+                self._lags.append(max(0.0, loop.time() - due))
 
     def p99_seconds(self) -> float:
         """Return the lag that one look in a hundred exceeds; 0 before the first."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from simulator.conditions import KNOBS, knobs_of
 from simulator.core.recording import Reached
 from simulator.gameday.lag import ALLOWED_P99_SECONDS
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from simulator.control.desk import Desk, Entry
     from simulator.report.journal import Journal
     from simulator.scenario.timeline import Injection
+
+LONGEST_STALL_SECONDS = KNOBS["server.stall"].setting.at_most or 0.0
+"""A server that stands still hears of the end of it so much later."""
 
 
 class Ledger:
@@ -92,6 +96,19 @@ class Ledger:
         with self._lock:
             ended = (replace(entry, until=min(entry.until, until)) for entry in self._injections.values())
             return tuple(sorted(ended, key=lambda entry: entry.at))
+
+    def excused(self, until: float) -> tuple[tuple[float, float], ...]:
+        """Return the spans in which scrapes may fail, because an injection was to make them fail."""
+        spans: list[tuple[float, float]] = []
+        for entry in self.injections(until):
+            if not any(KNOBS[knob].live_only for knob in knobs_of(entry.fault)):
+                continue
+            end = entry.until + LONGEST_STALL_SECONDS
+            if spans and entry.at <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+            else:
+                spans.append((entry.at, end))
+        return tuple(spans)
 
     def notifications(self) -> tuple[Notification, ...]:
         """Return what the receivers were told."""

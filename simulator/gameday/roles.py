@@ -122,17 +122,24 @@ class _Server(_Node):
         await self._server.stop()
 
     def apply(self, conditions: Conditions) -> None:
+        self._lag.is_explained = conditions.settings().server.stall > 0
         self._server.apply(conditions)
 
     def strike(self, struck: Struck) -> None:
         self._touched.setdefault(struck.injection, set()).update(self._server.strike(struck.impulse))
+
+    def _all_touched(self) -> dict[str, set[int]]:
+        found = {injection: set(members) for injection, members in self._touched.items()}
+        for injection, members in self._server.touched.items():
+            found.setdefault(injection, set()).update(members)
+        return found
 
     def state(self) -> dict[str, Any]:
         return {
             "sockets": self._server.open_sockets,
             "bus_problems": list(self._problems),
             "lag_p99_s": self._lag.p99_seconds(),
-            "touched": self._news(self._touched),
+            "touched": self._news(self._all_touched()),
             "counts": _counts(self._server.metrics),
         }
 

@@ -298,6 +298,7 @@ class _Day:
                 ended_wall,
                 scrape_interval_seconds=monitoring.scrape_interval,
                 evaluation_interval_seconds=monitoring.evaluation_interval,
+                excused=self._ledger.excused(round(ended, 3)),
             )
         except EngineError as error:
             self._ledger.complain(str(error))

@@ -14,6 +14,7 @@ from simulator.conditions import (
     Fault,
     Settings,
     Share,
+    knobs_of,
     parse_knob,
     parse_parameters,
     settings_of,
@@ -156,6 +157,32 @@ def _span(entry: Entry, fault: Fault, loaded: LoadedScenario, index: int) -> tup
         problem = f"lasts until {format_duration(until)}, but the scenario ends at {format_duration(end)}"
         raise InputError(problem, loaded.place((*path, "for")), "leave out 'for' to keep it until the end")
     return entry.at, until
+
+
+def refuse_live_only(loaded: LoadedScenario, injections: Sequence[Injection]) -> None:
+    """Refuse what virtual time has nothing like.
+
+    Raises:
+        InputError: a fault or a knob needs a live system.
+    """
+    for knob in loaded.scenario.conditions:
+        _refuse_live_knob(knob, loaded, ("conditions", knob))
+    by_name = {injection.fault_name: injection.fault for injection in injections}
+    for index, entry in enumerate(loaded.scenario.timeline):
+        for knob in entry.set or ():
+            _refuse_live_knob(knob, loaded, ("timeline", index, "set", knob))
+        fault = by_name.get(entry.inject or "")
+        if fault is not None and (fault.live_only or any(KNOBS[knob].live_only for knob in knobs_of(fault))):
+            raise _needs_live(entry.inject or "", loaded.place(("timeline", index, "inject")))
+
+
+def _refuse_live_knob(knob: str, loaded: LoadedScenario, path: tuple[str | int, ...]) -> None:
+    if KNOBS[knob].live_only:
+        raise _needs_live(knob, loaded.place(path))
+
+
+def _needs_live(name: str, place: Place) -> InputError:
+    return InputError(f"{name} needs a live system", place, "`syncstorm gameday` can do it")
 
 
 def make_plan(loaded: LoadedScenario, injections: Sequence[Injection]) -> Plan:

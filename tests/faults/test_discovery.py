@@ -20,9 +20,18 @@ SHIPPED = [
     "cursor.resend-zero",
     "cursor.retention-cut",
     "liveness.black-hole",
+    "liveness.close",
+    "liveness.loop-stall",
     "liveness.restart",
     "liveness.short-timeout",
     "liveness.silent-clients",
+    "network.accept-then-drop",
+    "network.hung-upgrade",
+    "network.slow-accept",
+    "observability.failing-metrics",
+    "observability.missing-metrics",
+    "observability.slow-metrics",
+    "observability.truncated-metrics",
 ]
 
 

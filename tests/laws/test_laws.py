@@ -104,9 +104,9 @@ def test_clients_that_no_fault_reaches_do_not_suffer(
     assert run.reached.control_harmed == 0
 
 
-def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str], Fault], fault_name: str) -> None:
+def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str], Fault], any_fault_name: str) -> None:
     baseline = Settings()
-    fault = make_fault(fault_name)
+    fault = make_fault(any_fault_name)
     during = Conditions.fold(baseline, [("i", fault, Share(1.0))])
     assert during != Conditions(baseline) or fault.is_momentary()
     assert Conditions.fold(baseline, []) == Conditions(baseline)
@@ -139,12 +139,12 @@ def test_a_fault_moves_the_instruments_that_should_see_it(
 
 
 def test_a_fault_is_documented_and_its_parameters_do_not_shadow_a_timeline_key(
-    make_fault: Callable[[str], Fault], fault_name: str
+    make_fault: Callable[[str], Fault], any_fault_name: str
 ) -> None:
     from simulator.conditions import settings_of  # noqa: PLC0415
     from simulator.scenario.schema import Entry  # noqa: PLC0415
 
-    kind = type(make_fault(fault_name))
+    kind = type(make_fault(any_fault_name))
     assert kind.__doc__
     assert "seen by" in kind.__doc__.lower()
     reserved = {field.alias or name for name, field in Entry.model_fields.items()}

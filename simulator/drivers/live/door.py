@@ -2,81 +2,105 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from websockets.datastructures import Headers
-from websockets.http11 import Response
-
 from simulator.drivers.live.connection import LiveConnection
-from simulator.drivers.live.exposition import CONTENT_TYPE
+from simulator.drivers.live.exporter import respond
 from simulator.drivers.live.socket import Socket
 from simulator.drivers.live.upgrade import SOCKET_PATHS, SUBPROTOCOL, claimed_member, read_upgrade
 from simulator.errors import TokenRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from websockets.asyncio.server import ServerConnection
-    from websockets.http11 import Request
+    from websockets.http11 import Request, Response
     from websockets.typing import Subprotocol
 
     from simulator.core.server import SyncServer
+    from simulator.drivers.live.exporter import Exporter
     from simulator.drivers.live.resolved import Resolved
     from simulator.drivers.live.socket import Around
+    from simulator.drivers.live.upgrade import UpgradeRequest
+    from simulator.drivers.live.waiting import WaitingRoom
 
 
 class Door:
     """Answers every request to the server: with a page, with a refusal, or by letting a socket begin.
 
-    `scrape` returns what `/metrics` shows, `is_well` what `/healthz` says.
+    `exporter` answers `/metrics`, `is_well` is what `/healthz` says; upgrades that a fault delays wait in `waiting`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a server hands over
         self,
         core: SyncServer,
         around: Around,
         resolved: Resolved,
-        scrape: Callable[[], bytes],
+        exporter: Exporter,
+        waiting: WaitingRoom,
         is_well: Callable[[], bool],
     ) -> None:
         self.resolved = resolved
         self._core = core
         self._around = around
-        self._scrape = scrape
+        self._exporter = exporter
+        self._waiting = waiting
         self._is_well = is_well
 
-    def route(self, _connection: ServerConnection, request: Request) -> Response | None:
+    def route(self, connection: ServerConnection, request: Request) -> Awaitable[Response] | Response | None:
         """Answer a request that is none for a socket; None is for the upgrade to go on."""
         path = request.path.partition("?")[0]
         if path in SOCKET_PATHS:
             full = len(self._around.sockets) >= self._around.limits.connections
-            return _respond(HTTPStatus.SERVICE_UNAVAILABLE) if full else None
+            return respond(HTTPStatus.SERVICE_UNAVAILABLE) if full else None
         if path not in {"/metrics", "/healthz"}:
-            return _respond(HTTPStatus.NOT_FOUND)
+            return respond(HTTPStatus.NOT_FOUND)
         if request.method != "GET":
-            return _respond(HTTPStatus.METHOD_NOT_ALLOWED)
+            return respond(HTTPStatus.METHOD_NOT_ALLOWED)
         if path == "/metrics":
-            return _respond(HTTPStatus.OK, self._scrape(), CONTENT_TYPE)
+            assert isinstance(connection, LiveConnection)
+            return self._exporter.answer(connection)
         if not self._is_well():
-            return _respond(HTTPStatus.SERVICE_UNAVAILABLE, b"a job of the server has ended\n")
-        return _respond(HTTPStatus.OK, b"ok\n")
+            return respond(HTTPStatus.SERVICE_UNAVAILABLE, b"a job of the server has ended\n")
+        return respond(HTTPStatus.OK, b"ok\n")
 
-    def upgrade(self, connection: ServerConnection, request: Request, response: Response) -> Response | None:
+    def upgrade(
+        self, connection: ServerConnection, request: Request, response: Response
+    ) -> Awaitable[Response | None] | Response | None:
         """Refuse a well-formed upgrade with 403 and no reason, or keep the socket that is to begin."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         asked = read_upgrade(request.path, request.headers.get_all("Sec-WebSocket-Protocol"))
-        if asked.form is None:
-            return _respond(HTTPStatus.FORBIDDEN)
         member = claimed_member(asked.token, self.resolved.size)
+        assert isinstance(connection, LiveConnection)
+        if self._delay(member) > 0:
+            return self._admit_later(connection, asked, member)
+        return self._admit(connection, asked, member)
+
+    async def _admit_later(
+        self, connection: LiveConnection, asked: UpgradeRequest, member: int | None
+    ) -> Response | None:
+        """Let an upgrade wait; nobody counts one whose client hung up meanwhile."""
+        if await self._waiting.wait(connection, partial(self._delay, member)):
+            return self._admit(connection, asked, member)
+        return respond(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _delay(self, member: int | None) -> float:
+        handshake = self.resolved.of(member).handshake
+        return math.inf if handshake.hang else handshake.delay
+
+    def _admit(self, connection: LiveConnection, asked: UpgradeRequest, member: int | None) -> Response | None:
+        if asked.form is None:
+            return respond(HTTPStatus.FORBIDDEN)
         settings = self.resolved.of(member)
         try:
             self._check_length(asked.token)
             session = self._core.handshake(self._around.clock(), asked.token, settings)
         except TokenRejected:
-            return _respond(HTTPStatus.FORBIDDEN)
-        assert isinstance(connection, LiveConnection)
+            return respond(HTTPStatus.FORBIDDEN)
         connection.socket = Socket(session, asked.form, member, settings, self._around)
         return None
 
@@ -89,10 +113,3 @@ class Door:
 def select_subprotocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """Return Phoenix' subprotocol if a client offers it: with it comes a token that is not in the query."""
     return next((name for name in offered if name == SUBPROTOCOL), None)
-
-
-def _respond(status: HTTPStatus, body: bytes = b"", content_type: str = "text/plain; charset=utf-8") -> Response:
-    headers = Headers([("Connection", "close"), ("Content-Length", str(len(body)))])
-    if body:
-        headers["Content-Type"] = content_type
-    return Response(status.value, status.phrase, headers, body)

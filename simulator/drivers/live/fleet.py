@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from simulator.conditions import DropConnections
+from simulator.conditions import CloseConnections, DropConnections
 from simulator.core.client import Client
 from simulator.drivers.live.member import Member
 from simulator.drivers.live.outside import Outside
@@ -109,7 +109,7 @@ class LiveFleet:
 
     def note(self, injection: str, impulse: Impulse) -> None:
         """Note which members an impulse will meet; to be called before the server acts on it."""
-        if isinstance(impulse, DropConnections):
+        if isinstance(impulse, CloseConnections | DropConnections):
             for index, member in self._members.items():
                 if member.is_connected and self._population.includes(index, impulse.share):
                     self._reach.touch(index, injection)

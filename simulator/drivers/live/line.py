@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from simulator.drivers.live.outside import Outside
     from simulator.drivers.live.path import Direction
 
-UNDER_WAY_SECONDS = 0.25
+UNDER_WAY_SECONDS = 0.01
 """How long the request of a client that hung up before it was answered goes on: its server may have it by then."""
 
 _REFUSALS = frozenset({401, 403})
@@ -46,7 +46,7 @@ class Owner(Protocol):
         """Take note of a message that went out to the server."""
         ...
 
-    def on_answered(self, message: ServerMessage | Refused) -> None:
+    def on_answered(self, message: ServerMessage | Accepted | Refused) -> None:
         """Take note of a message that came from the server, whether the client will hear it or not."""
         ...
 
@@ -184,6 +184,7 @@ class Line:
             self._path.carry("down", SocketClosed())
         else:
             self._socket = socket
+            self._owner.on_answered(_ACCEPTED)
             if self._is_closing:
                 await socket.close()
                 return

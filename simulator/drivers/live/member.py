@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
-from simulator.core.messages import ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
+from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
 from simulator.drivers.live.line import Line
 from simulator.errors import MintFailed
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simulator.conditions import Settings
-    from simulator.core.messages import Accepted, ClientMessage, ServerMessage, SocketClosed
+    from simulator.core.messages import ClientMessage, ServerMessage, SocketClosed
     from simulator.drivers.live.outside import Outside
 
 
@@ -170,13 +170,17 @@ class Member:
     def on_sent(self, message: ClientMessage | Upgrade) -> None:
         """Take note of where a message that went out meets what is altered."""
         if isinstance(message, Upgrade):
-            self._outside.reach.meet(self._index, "handshake")
+            self._outside.reach.meet(self._index, "upgrade")
         elif isinstance(message, Subscribe):
             self._outside.reach.meet(self._index, "resume")
             self._outside.reach.meet(self._index, "replay")
 
-    def on_answered(self, message: ServerMessage | Refused) -> None:
+    def on_answered(self, message: ServerMessage | Accepted | Refused) -> None:
         """Take note of what the server says about what is altered, and of harm."""
+        if isinstance(message, Accepted | Refused):
+            self._outside.reach.meet(self._index, "handshake")
+        if isinstance(message, Accepted):
+            self._outside.reach.meet(self._index, "accepted")
         if isinstance(message, ErrorPush):
             self._outside.reach.meet(self._index, "stale")
         elif isinstance(message, Refused | ChannelClosed):

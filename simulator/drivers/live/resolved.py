@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.conditions import KNOBS
+
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Population, Settings, Share
 
@@ -11,13 +13,16 @@ if TYPE_CHECKING:
 class Resolved:
     """The settings of every client of a population; None stands for a client that is not of it."""
 
-    __slots__ = ("_members", "_population", "conditions", "everyone")
+    __slots__ = ("_members", "_population", "authors", "conditions", "everyone")
 
     def __init__(self, population: Population, conditions: Conditions) -> None:
         self.conditions = conditions
         self.everyone = conditions.settings()
         self._population = population
-        self._members = [settings for settings, _ in conditions.settings_by_client(population)]
+        resolved = conditions.settings_by_client(population)
+        self._members = [settings for settings, _ in resolved]
+        self.authors = {knob: by for knob, by in resolved[0][1].items() if KNOBS[knob].shared} if resolved else {}
+        """The injection behind each altered knob that all share."""
 
     @property
     def size(self) -> int:

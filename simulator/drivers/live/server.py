@@ -11,28 +11,33 @@ from typing import TYPE_CHECKING, cast
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from simulator.conditions import DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
 from simulator.core.server import SyncServer
 from simulator.core.tokens import Verifier
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.door import Door, select_subprotocol
+from simulator.drivers.live.exporter import Exporter
 from simulator.drivers.live.exposition import make_registry, write_metrics
 from simulator.drivers.live.fanout import Fanout
 from simulator.drivers.live.limits import Limits
 from simulator.drivers.live.resolved import Resolved
 from simulator.drivers.live.silence import LATER_SECONDS
-from simulator.drivers.live.socket import Around
+from simulator.drivers.live.socket import NO_CLOSE_FRAME, Around
+from simulator.drivers.live.stall import Stall
+from simulator.drivers.live.waiting import WaitingRoom
+from simulator.drivers.reach import KNOBS_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from websockets.asyncio.server import Server, ServerConnection
 
-    from simulator.conditions import Conditions, Impulse, Population
+    from simulator.conditions import Conditions, Impulse, Population, Share
     from simulator.drivers.live.exposition import Exposed
     from simulator.drivers.live.socket import Sockets
+    from simulator.drivers.reach import Point
 
 SERVICE_RESTART = 1012
 """Closed because the server stops, as Phoenix says it when it drains."""
@@ -65,6 +70,8 @@ class LiveServer:
     ) -> None:
         self.log = EventLog(topics)
         self.metrics = Metrics(initialise=initialise_series)
+        self.touched: dict[str, set[int]] = {}
+        """Per injection, the clients of a server that stood still, or that was not shown to whoever scraped it."""
         self._limits = limits or Limits()
         self._clock = clock
         self._population = population
@@ -74,11 +81,19 @@ class LiveServer:
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
         registry = make_registry(self.metrics, contract_names, "server")
+        self._waiting = WaitingRoom()
+        self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
         self._door = Door(
             SyncServer(self.log, verifier, self.metrics),
             Around(self.now, self._limits, self._sockets),
             Resolved(population, conditions),
-            partial(write_metrics, registry),
+            Exporter(
+                partial(write_metrics, registry),
+                lambda: self._door.resolved.everyone.exporter,
+                self._waiting,
+                lambda: self._touch("scrape", range(population.size)),
+            ),
+            self._waiting,
             self._is_well,
         )
 
@@ -91,7 +106,11 @@ class LiveServer:
             started = loop.time()
             self._clock = lambda: loop.time() - started
         limits = self._limits
-        connect = partial(LiveConnection, most=limits.connections + limits.spare_connections)
+        connect = partial(
+            LiveConnection,
+            most=limits.connections + limits.spare_connections,
+            handshake_seconds=limits.handshake_seconds,
+        )
         self._listening = await serve(
             self._serve,
             host,
@@ -102,19 +121,20 @@ class LiveServer:
             create_connection=cast("type[ServerConnection]", connect),  # a wrapper will do, says websockets
             compression=None,
             server_header=None,
-            open_timeout=limits.handshake_seconds,
+            open_timeout=None,  # a connection has its own, which does not count what a fault makes it wait
             close_timeout=limits.close_seconds,
             ping_interval=None,
             max_size=limits.frame_bytes,
             backlog=_BACKLOG,
         )
-        self._tasks = [asyncio.create_task(self._fanout.run()), asyncio.create_task(self._retain())]
+        self._tasks = [asyncio.create_task(job) for job in (self._fanout.run(), self._retain(), self._stall.run())]
 
     async def stop(self) -> None:
         """Close every socket with 1012 and stop to listen."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._waiting.close()
         if self._listening is not None:
             self._listening.close(code=SERVICE_RESTART)
             await self._listening.wait_closed()
@@ -147,20 +167,37 @@ class LiveServer:
             settings = resolved.of(socket.member)
             if settings != socket.settings:
                 socket.change(settings)
+        self._waiting.wake()
+        self._stall.wake()
 
     def strike(self, impulse: Impulse) -> frozenset[int]:
         """Let something happen once, and return the clients whose sockets were dropped by it."""
         match impulse:
             case DropConnections(share):
-                struck = [socket for socket in self._sockets if self._door.resolved.is_in(share, socket.member)]
-                for socket in struck:
-                    socket.drop()
-                return frozenset(socket.member for socket in struck if socket.member is not None)
+                return self._close(share, NO_CLOSE_FRAME)
+            case CloseConnections(share, code):
+                return self._close(share, code)
             case ResetCounters():
                 self.metrics.reset()
             case PurgeTopics():
                 self.log.purge()
         return frozenset()
+
+    def _close(self, share: Share, code: int) -> frozenset[int]:
+        struck = [socket for socket in self._sockets if self._door.resolved.is_in(share, socket.member)]
+        for socket in struck:
+            socket.end_by(code)
+        return frozenset(socket.member for socket in struck if socket.member is not None)
+
+    def _on_stall(self) -> None:
+        self._touch("stall", (socket.member for socket in self._sockets if socket.member is not None))
+
+    def _touch(self, point: Point, members: Iterable[int]) -> None:
+        authors = self._door.resolved.authors
+        found = {authors[knob] for knob in KNOBS_AT[point] if knob in authors}
+        met = set(members)
+        for injection in found:
+            self.touched.setdefault(injection, set()).update(met)
 
     def publish(self, topic: str, payload: object = None, *, at: float | None = None) -> None:
         """Append an event to a topic, published now or `at` a time, and deliver it soon."""
@@ -185,6 +222,8 @@ class LiveServer:
         assert socket is not None
         connection.forget_handshake()
         socket.open(connection)
+        if socket.settings.handshake.drop_code:
+            socket.end_by(socket.settings.handshake.drop_code)
         try:
             for number in count(1):
                 socket.receive(await connection.recv())

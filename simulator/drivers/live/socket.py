@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 
+from simulator.conditions import is_close_code
 from simulator.core.codec import decode_request, encode_message
 from simulator.core.messages import (
     CHANNEL,
@@ -42,6 +43,8 @@ NO_TEXT = 1003
 """Closed for a binary frame: the channel has none."""
 NO_FRAME = 1011
 """Closed for a text that is no frame: Phoenix' socket process crashes over it."""
+NO_CLOSE_FRAME = 1006
+"""Closed by the end of the connection alone."""
 SLOW_CONSUMER = 1013
 """Closed for reading too slowly: try again later."""
 
@@ -228,6 +231,13 @@ class Socket:
         self._end("error")
         if self._connection is not None:
             self._connection.transport.abort()
+
+    def end_by(self, code: int) -> None:
+        """End the socket with a code, or without a close frame if the code is none that can be sent."""
+        if code == NO_CLOSE_FRAME or not is_close_code(code) or not code:
+            self.drop()
+        else:
+            self.close(code)
 
     def close(self, code: int, reason: str = "") -> None:
         """End the socket with a close frame, and without one if the client takes too long to see it."""

@@ -1,0 +1,40 @@
+"""An event loop that stands still, because something in it blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.conditions.knobs import Server
+
+
+class Stall:
+    """Blocks the running loop by the `server.*` knobs; `on_stall` hears of each stall before it begins."""
+
+    def __init__(
+        self, knobs: Callable[[], Server], on_stall: Callable[[], None], block: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._knobs = knobs
+        self._on_stall = on_stall
+        self._block = block
+        self._changed = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at the knobs anew."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Stand still again and again while the knobs say so, for ever."""
+        while True:
+            knobs = self._knobs()
+            if knobs.stall > 0:
+                self._on_stall()
+                self._block(knobs.stall)
+                await asyncio.sleep(knobs.stall_every)
+            else:
+                self._changed.clear()
+                await self._changed.wait()

@@ -1,0 +1,211 @@
+"""The faults of a live system, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from faults import load_faults
+from simulator.conditions import EVERYONE, CloseConnections, Conditions, Settings, Share
+from simulator.drivers.live.limits import Limits
+from simulator.drivers.live.stall import Stall
+
+if TYPE_CHECKING:
+    from tests.drivers.live.conftest import LiveBench, RunLive
+
+FAULTS = load_faults()
+CODES = (1000, 1001, 1006, 1008, 1011, 1012, 1013, 4000, 4999)
+ALL = {*range(10)}
+
+
+async def enter(bench: LiveBench) -> None:
+    """Open a socket, however long it takes, and join."""
+    async with bench.client(open_timeout=None) as client:
+        await client.join()
+
+
+def under(name: str, share: Share = EVERYONE, **parameters: Any) -> Conditions:
+    """Return the conditions with a fault in force, injected as `x`."""
+    return Conditions.fold(Settings(), [("x", FAULTS[name](**parameters), share)])
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_sockets_are_closed_with_the_code_and_only_those_of_the_share(run_live: RunLive, code: int) -> None:
+    async def script(bench: LiveBench) -> None:
+        half = Share(0.5)
+        inside = bench.population.members(half)[0]
+        outside = next(member for member in range(10) if not bench.population.includes(member, half))
+        async with bench.client(inside) as struck, bench.client(outside) as other:
+            await struck.join()
+            await other.join()
+            assert bench.server.strike(CloseConnections(half, code)) == {inside}
+            assert await struck.closed() == code
+            assert bench.disconnects == (0, 1)
+            await other.beat()
+
+    run_live(script)
+
+
+def test_a_code_that_cannot_be_sent_ends_the_socket_without_a_close_frame(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            bench.server.strike(CloseConnections(EVERYONE, 1005))
+            assert await client.closed() == 1006
+
+    run_live(script)
+
+
+@pytest.mark.parametrize("code", [1006, 1012, 4001])
+def test_a_socket_that_was_accepted_is_dropped_at_once_and_counts_as_authorized(run_live: RunLive, code: int) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.accept-then-drop", code=code))
+        async with bench.client() as client:
+            assert await client.closed() == code
+        assert bench.count("socket_auth", "ok", "authorized") == 1
+        bench.server.apply(bench.conditions)
+        async with bench.client() as client:
+            await client.join()
+
+    run_live(script)
+
+
+def test_a_slow_accept_waits_longer_than_a_handshake_may_take(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.slow-accept", delay=0.3))
+        began = asyncio.get_running_loop().time()
+        async with bench.client() as client:
+            assert asyncio.get_running_loop().time() - began >= 0.29
+            await client.join()
+
+    run_live(script, limits=Limits(handshake_seconds=0.1))
+
+
+@pytest.mark.parametrize(
+    "conditions", [under("network.hung-upgrade"), under("network.slow-accept", delay=3600.0)], ids=["hung", "slow"]
+)
+def test_an_upgrade_that_waits_goes_on_when_the_fault_is_over(run_live: RunLive, conditions: Conditions) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(conditions)
+        waiting = asyncio.ensure_future(enter(bench))
+        await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        assert bench.count("socket_auth", "ok", "authorized") == 0
+        assert (await bench.get("/healthz"))[0] == 200
+        bench.server.apply(bench.conditions)
+        await waiting
+
+    run_live(script)
+
+
+def test_who_hangs_up_while_it_waits_is_not_counted_and_leaves_nothing(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.hung-upgrade"))
+        with pytest.raises(TimeoutError):
+            await bench.client(open_timeout=0.1).__aenter__()
+        await bench.until(lambda: not bench.server._waiting._alarms)  # noqa: SLF001
+        bench.server.apply(bench.conditions)
+        assert bench.count("socket_auth", "ok", "authorized") == 0
+
+    run_live(script)
+
+
+def test_a_server_that_stops_sends_away_whoever_waits(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.hung-upgrade"))
+        waiting = asyncio.ensure_future(enter(bench))
+        await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        await bench.server.stop()
+        with pytest.raises((InvalidStatus, OSError)):
+            await waiting
+
+    run_live(script)
+
+
+# --- /metrics
+
+
+@pytest.mark.parametrize(("name", "status"), [("failing", 500), ("missing", 404)])
+def test_metrics_answer_with_a_status_that_is_no_success(run_live: RunLive, name: str, status: int) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under(f"observability.{name}-metrics"))
+        assert (await bench.get("/metrics"))[0] == status
+        assert bench.server.touched == {"x": ALL}
+        assert (await bench.get("/healthz"))[0] == 200
+        bench.server.apply(bench.conditions)
+        assert (await bench.get("/metrics"))[0] == 200
+
+    run_live(script)
+
+
+def test_truncated_metrics_end_before_the_length_that_they_promise(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        whole = (await bench.get("/metrics"))[1]
+        bench.server.apply(under("observability.truncated-metrics"))
+        answer = await bench.request("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(whole)}".encode() in head
+        assert body == whole[: len(whole) // 2]
+
+    run_live(script)
+
+
+def test_slow_metrics_wait_and_come_as_soon_as_the_fault_is_over(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("observability.slow-metrics", delay=3600.0))
+        scrape = asyncio.ensure_future(bench.get("/metrics"))
+        await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        assert not scrape.done()
+        bench.server.apply(bench.conditions)
+        assert (await scrape)[0] == 200
+
+    run_live(script)
+
+
+def test_below_level_1_just_that_part_of_the_scrapes_fails(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("observability.failing-metrics", Share(0.25)))
+        statuses = [(await bench.get("/metrics"))[0] for _ in range(8)]
+        assert statuses == [200, 200, 200, 500] * 2
+
+    run_live(script)
+
+
+# --- the loop
+
+
+def test_the_loop_stands_still_between_turns_and_every_client_meets_it(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client(3) as client:
+            await client.join()
+            bench.server.apply(under("liveness.loop-stall", stall=0.05, every=0.05))
+            await bench.until(lambda: bench.server.touched == {"x": {3}})
+            await client.beat()
+            bench.server.apply(bench.conditions)
+            bench.server.touched.clear()
+            await client.beat()
+            assert bench.server.touched == {}
+
+    run_live(script)
+
+
+def test_a_stall_blocks_for_as_long_as_the_knob_says_and_stops_with_it() -> None:
+    knobs = [Conditions.fold(Settings(), [("x", FAULTS["liveness.loop-stall"](), Share(0.5))]).settings().server]
+    blocked: list[float] = []
+
+    def block(seconds: float) -> None:
+        blocked.append(seconds)
+        knobs[0] = Settings().server
+
+    async def script() -> None:
+        task = asyncio.create_task(Stall(lambda: knobs[0], lambda: None, block).run())
+        async with asyncio.timeout(20):
+            while not blocked:  # noqa: ASYNC110  # what blocks has no events
+                await asyncio.sleep(0)
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(script())
+    assert blocked == [0.4]
