@@ -19,6 +19,7 @@ class KeyDrift(Fault):
     already open stay open. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A1",)
     seen_by: ClassVar = ("socket_auth",)
     kid: str = setting("sync-auth-v2", "key id that new tokens name")
 
@@ -35,6 +36,7 @@ class WrongSecret(Fault):
     Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A2",)
     seen_by: ClassVar = ("socket_auth",)
     secret: str = setting("sync-auth-v1-mistyped", "name of the key material that signs new tokens")
 
@@ -51,6 +53,7 @@ class ClaimDrift(Fault):
     Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A3",)
     seen_by: ClassVar = ("socket_auth",)
     claim: Literal["issuer", "audience", "claims_version"] = setting("audience", "claim that drifts")
     value: str = setting("drifted", "what the issuer writes there")
@@ -68,6 +71,7 @@ class ExpiredTokens(Fault):
     `token_expired` each time it tries. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A4",)
     seen_by: ClassVar = ("socket_auth",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -82,6 +86,7 @@ class MissingToken(Fault):
     Clients hold good tokens and are refused with `missing_token`. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A6",)
     seen_by: ClassVar = ("socket_auth",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -97,6 +102,7 @@ class MintOutage(Fault):
     by their backoff. The sync server sees nothing but fewer handshakes. Seen by: the mint failure ratio.
     """
 
+    codes: ClassVar = ("A13",)
     seen_by: ClassVar = ("token_mint",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:

@@ -27,6 +27,7 @@ class SilentClients(Fault):
     are enough for the threshold. Seen by: the timeout rate.
     """
 
+    codes: ClassVar = ("B1",)
     seen_by: ClassVar = ("socket_timeout",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -41,6 +42,7 @@ class ShortTimeout(Fault):
     Healthy clients are timed out between two heartbeats and reconnect, over and over. Seen by: the timeout rate.
     """
 
+    codes: ClassVar = ("B2",)
     seen_by: ClassVar = ("socket_timeout",)
     timeout: Seconds = setting(10.0, "silence after which a channel times out", at_least=0.001)
 
@@ -57,6 +59,8 @@ class BlackHole(Fault):
     60 s, as lost and not as timed out. Seen by: no alert; only the connection counters move.
     """
 
+    codes: ClassVar = ("B3",)
+
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let frames vanish in both directions."""
         return conditions.vary("network.black_hole", value=True, share=share)
@@ -69,6 +73,7 @@ class Restart(Fault):
     Clients come back as one herd, spread only by their backoff. A single restart is seen by no alert.
     """
 
+    codes: ClassVar = ("B5",)
     resets_counters: bool = setting(True, "whether the process that counts restarts too")
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
@@ -85,6 +90,7 @@ class Close(Fault):
     alert; disconnects rise for a moment, and the code is in no metric.
     """
 
+    codes: ClassVar = ("B13",)
     code: CloseCode = setting(1012, "close code; 1006 ends the socket without a close frame", at_least=1000)
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
@@ -101,6 +107,7 @@ class LoopStall(Fault):
     Seen by: no alert, as no metric tells of the loop.
     """
 
+    codes: ClassVar = ("B12",)
     live_only: ClassVar = True
     stall: Seconds = setting(0.8, "how long the loop stands still at a time", at_least=0.001, at_most=0.9)
     every: Seconds = setting(0.2, "how long the loop goes on between two stalls", at_least=0.05)

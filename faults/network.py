@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from simulator.conditions import CloseCode, Fault, Seconds, setting
 
@@ -19,6 +19,7 @@ class SlowAccept(Fault):
     server does not count what it never answered. Seen by: no alert; only handshakes become fewer.
     """
 
+    codes: ClassVar = ("B7",)
     delay: Seconds = setting(5.0, "time from an upgrade request to its answer", at_least=0.001)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -33,6 +34,8 @@ class HungUpgrade(Fault):
     Sockets that are open stay open. Clients that reconnect hang up and try again, or wait as long as it lasts, which
     is what phoenix.js does. Seen by: no alert; handshakes stop, and the failure ratio with them.
     """
+
+    codes: ClassVar = ("B7",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let upgrade requests wait."""

@@ -153,6 +153,20 @@ def test_a_fault_is_documented_and_its_parameters_do_not_shadow_a_timeline_key(
         assert declared.help
 
 
+CATALOGUE = {
+    f"{part}{number}" for part, last in {"A": 21, "B": 16, "C": 22, "O": 16}.items() for number in range(1, last + 1)
+}
+
+
+def test_the_codes_of_a_fault_are_entries_of_the_catalogue(
+    make_fault: Callable[[str], Fault], any_fault_name: str
+) -> None:
+    codes = type(make_fault(any_fault_name)).codes
+    assert isinstance(codes, tuple)
+    assert set(codes) <= CATALOGUE
+    assert len(set(codes)) == len(codes)
+
+
 _DIGEST_SCRIPT = """
 from faults import load_faults
 from simulator.scenario.loading import load_scenario
