@@ -67,6 +67,22 @@ class BlackHole(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class HalfOpen(Fault):
+    """Clients go away and the server is not told, as when a laptop closes or a NAT forgets.
+
+    Their sockets stand at the server until they were silent for 60 s, and the client may have another one by then: more
+    seem to be connected than are. They end as lost, not as timed out. Seen by: no alert; the gauge of open sockets
+    is too high.
+    """
+
+    codes: ClassVar = ("B4",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Keep the end of a socket from the server."""
+        return conditions.vary("network.half_open", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
 class Restart(Fault):
     """The server restarts: sockets drop at once, and its counters begin at zero.
 

@@ -169,7 +169,7 @@ def test_a_body_that_is_too_long_is_not_read_to_its_end(bench: IssuerBench) -> N
 
 
 def test_an_endpoint_that_is_down_says_that_tokens_are_unavailable_to_its_share_only(bench: IssuerBench) -> None:
-    bench.endpoint.apply(bench.conditions.vary("issuer.available", value=False, share=HALF))
+    bench.endpoint.apply(bench.conditions.vary("issuer.answer", "unavailable", HALF))
     answers = [bench.ask(member) for member in range(11)]
     down = [member for member, response in enumerate(answers) if response.status_code == 503]
     assert down == bench.population.members(HALF)
