@@ -94,7 +94,8 @@ class Overload(Fault):
     """What stands behind the handshake takes only so many upgrades per second, as a pool of connections does.
 
     The others are turned away or held, and who is turned away comes again. A 401 is counted as `invalid_token`
-    and makes clients throw good tokens away; 503, 500 and 429 are not counted. Below level 1 there is more room.
+    and makes clients throw good tokens away; 503, 500 and 429 are not counted. Who is held may find its
+    token expired when its turn comes. Below level 1 there is more room.
     Seen by: the auth-failure ratio, if some get a 401; else by no alert.
     """
 

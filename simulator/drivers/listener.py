@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from simulator.core.admission import HOLD
 from simulator.core.messages import (
     Accepted,
     ErrorPush,
@@ -19,12 +18,12 @@ from simulator.core.messages import (
 from simulator.core.server import TOKEN_STATUSES
 from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
+from simulator.drivers.entrance import Entrance
 from simulator.errors import UpgradeRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from simulator.conditions.knobs import Admission as Limit
     from simulator.core.messages import ServerMessage
     from simulator.core.server import SyncServer
     from simulator.drivers.agenda import Agenda
@@ -47,17 +46,15 @@ class Listener:
         self._reach = reach
         self._quiet = quiet
         self._eager = quiet.eager
-        self._waiting: dict[Link, tuple[float, str | None]] = {}
-        self._held: dict[Link, str | None] = {}
+        self._entrance = Entrance(server, agenda, reach, self._handshake, self._refuse)
         self._joining: dict[Link, float] = {}
-        self._room_serial = 0
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
         now = self._agenda.now
         link.last_frame_at = now
         if type(message) is Upgrade:
-            self._knock(link, message.token)
+            self._entrance.knock(link, message.token)
         elif type(message) is SocketClosed:
             self._forget(link)
             if link.server_open and link.session is not None:
@@ -74,18 +71,14 @@ class Listener:
 
     def is_over(self, link: Link) -> bool:
         """Tell whether nothing can come of a link any more at the server's end."""
-        under_way = link in self._waiting or link in self._held or link.in_flight["up"] or link.held["up"]
+        under_way = link in self._entrance or link.in_flight["up"] or link.held["up"]
         return not link.server_open and not under_way
 
     def _forget(self, link: Link) -> None:
         """Let go of a link whose client hung up, whatever of it waits."""
-        self._waiting.pop(link, None)
+        self._entrance.forget(link)
         self._joining.pop(link, None)
         link.unread.clear()
-        if link in self._held:
-            del self._held[link]
-            self._server.admission.forget(link)
-            self._await_room()
 
     def _read(self, link: Link) -> None:
         """Read on: up to a join that takes its time, whose socket is not read until it is done."""
@@ -202,63 +195,9 @@ class Listener:
 
     def reconsider(self) -> None:
         """Look at what waits, now that other conditions hold."""
-        for link in tuple(self._waiting):
-            self._admit_when_due(link)
+        self._entrance.reconsider()
         for link in tuple(self._joining):
             self._join_when_due(link)
-        if self._held:
-            self._await_room()
-
-    def _knock(self, link: Link, token: str | None) -> None:
-        self._reach.meet(link.index, "upgrade")
-        self._waiting[link] = (self._agenda.now, token)
-        self._admit_when_due(link)
-
-    def _admit_when_due(self, link: Link) -> None:
-        handshake, serial = link.client.settings.handshake, link.replace_timer("upgrade")
-        if handshake.hang:
-            return
-        due = self._waiting[link][0] + handshake.delay
-        if due <= self._agenda.now:
-            self._admit(link, serial)
-        else:
-            self._agenda.at(due, Rank.LOOK, self._admit, link, serial)
-
-    def _admit(self, link: Link, serial: int) -> None:
-        """Answer an upgrade, unless its client hung up while it waited."""
-        if link.serial["upgrade"] != serial or link not in self._waiting:
-            return
-        now, token = self._agenda.now, self._waiting.pop(link)[1]
-        link.last_frame_at = now
-        status = self._server.admit(now, link, link.client.settings)
-        if status is None:
-            self._handshake(link, token)
-            return
-        self._reach.meet(link.index, "crowd")
-        if status == HOLD:
-            self._held[link] = token
-            self._await_room()
-        else:
-            self._refuse(link, status)
-
-    def _await_room(self) -> None:
-        """Set when the first of those that are held may come in."""
-        self._room_serial += 1
-        if self._held:
-            due = self._server.admission.next_at(self._agenda.now, self._limit())
-            assert due is not None
-            self._agenda.at(due, Rank.LOOK, self._let_in, self._room_serial)
-
-    def _let_in(self, serial: int) -> None:
-        if serial != self._room_serial:
-            return
-        for link in self._server.admission.release(self._agenda.now, self._limit()):
-            link.last_frame_at = self._agenda.now
-            self._handshake(link, self._held.pop(link))
-        self._await_room()
-
-    def _limit(self) -> Limit:
-        return next(iter(self._held)).client.settings.admission
 
     def _refuse(self, link: Link, status: int) -> None:
         """Send a status: to a client, one that says nothing of its token is a socket that did not come about."""
@@ -276,7 +215,7 @@ class Listener:
         except UpgradeRefused as refused:
             self._refuse(link, refused.status)
             return
-        link.accepted_at = now
+        link.accepted_at = link.last_frame_at = now
         link.server_open = True
         self._reach.meet(link.index, "accepted")
         self._carrier.send(link, "down", _ACCEPTED)
