@@ -43,8 +43,12 @@ class Entrance:
     def knock(self, link: Link, token: str | None) -> None:
         """Take an upgrade that arrived."""
         self._reach.meet(link.index, "upgrade")
-        self._delayed[link] = (self._agenda.now, token)
-        self._await_answer(link)
+        handshake = link.client.settings.handshake
+        if handshake.hang or handshake.delay:
+            self._delayed[link] = (self._agenda.now, token)
+            self._await_answer(link)
+        else:
+            self._admit(link, token)
 
     def forget(self, link: Link) -> None:
         """Let go of an upgrade whose client hung up."""
@@ -67,14 +71,15 @@ class Entrance:
             return
         due = self._delayed[link][0] + handshake.delay
         if due <= self._agenda.now:
-            self._admit(link, serial)
+            self._end_delay(link, serial)
         else:
-            self._agenda.at(due, Rank.LOOK, self._admit, link, serial)
+            self._agenda.at(due, Rank.LOOK, self._end_delay, link, serial)
 
-    def _admit(self, link: Link, serial: int) -> None:
-        if link.serial["upgrade"] != serial or link not in self._delayed:
-            return
-        token = self._delayed.pop(link)[1]
+    def _end_delay(self, link: Link, serial: int) -> None:
+        if link.serial["upgrade"] == serial and link in self._delayed:
+            self._admit(link, self._delayed.pop(link)[1])
+
+    def _admit(self, link: Link, token: str | None) -> None:
         status = self._server.admit(self._agenda.now, link, link.client.settings)
         if status is None:
             self._let_in(link, token)

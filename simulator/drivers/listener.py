@@ -62,7 +62,7 @@ class Listener:
             link.server_open = False
         elif not link.server_open or link.session is None:
             self._carrier.send(link, "down", SocketClosed(LOST_CODE))
-        elif type(message) is Join or link.unread:
+        elif link.unread or (type(message) is Join and link.client.settings.handshake.join_delay):
             link.unread.append(message)
             if len(link.unread) == 1:
                 self._read(link)
@@ -111,12 +111,10 @@ class Listener:
         self._send_down(link, replies)
         if type(message) is Subscribe:
             self._meet_at_subscribe(link.index, replies)
-        elif type(message) is Join and self._must_watch(link):
-            self._await_tick(link)
-
-    def _must_watch(self, link: Link) -> bool:
-        """Tell whether nobody else will see to it that the server looks at this link."""
-        return self._eager or not link.is_clear or not link.client_open or link.live_at is not None
+        elif type(message) is Join:
+            self._reach.meet(link.index, "join")
+            if self._eager or not link.is_clear or not link.client_open or link.live_at is not None:
+                self._await_tick(link)
 
     def deliver(self, link: Link, topic: str) -> None:
         """Send a link what a topic has for it, unless a fault holds deliveries back."""
