@@ -18,6 +18,8 @@ from simulator.conditions import (
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
 
+_FOR_EVER = 365 * 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class SilentClients(Fault):
@@ -71,15 +73,19 @@ class HalfOpen(Fault):
     """Clients go away and the server is not told, as when a laptop closes or a NAT forgets.
 
     Their sockets stand at the server until they were silent for 60 s, and the client may have another one by then: more
-    seem to be connected than are. They end as lost, not as timed out. Seen by: no alert; the gauge of open sockets
-    is too high.
+    seem to be connected than are. They end as lost, not as timed out; a server that does not reap keeps them all.
+    Seen by: no alert; the gauge of open sockets is too high.
     """
 
     codes: ClassVar = ("B4",)
+    reaps: bool = setting(True, "whether the server ends sockets that are silent, as the original's later one did not")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Keep the end of a socket from the server."""
-        return conditions.vary("network.half_open", value=True, share=share)
+        left = conditions.vary("network.half_open", value=True, share=share)
+        if self.reaps:
+            return left
+        return left.vary("liveness.transport_idle", _FOR_EVER, share).vary("liveness.timeout", _FOR_EVER, share)
 
 
 @dataclass(frozen=True, slots=True)

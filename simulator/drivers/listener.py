@@ -78,7 +78,6 @@ class Listener:
         """Let go of a link whose client hung up, whatever of it waits."""
         self._entrance.forget(link)
         self._joining.pop(link, None)
-        link.unread.clear()
 
     def _read(self, link: Link) -> None:
         """Read on: up to a join that takes its time, whose socket is not read until it is done."""

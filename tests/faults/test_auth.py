@@ -132,7 +132,8 @@ def test_a_mint_that_is_slower_than_patience_gives_none_and_counts_nothing(
 def test_a_client_that_is_closed_and_opened_while_it_waits_for_a_token_does_not_ask_twice(
     plan: PlanFactory, faults: dict[str, type[Fault]]
 ) -> None:
-    run = under(plan, faults["auth.slow-mint"](delay=9.0), clients=30)  # type: ignore[call-arg]
+    brief = Settings().with_value("issuer.ttl", 5.0)
+    run = under(plan, faults["auth.slow-mint"](delay=9.0), clients=30, baseline=brief)  # type: ignore[call-arg]
     hasty = replace(run.fleet.habits, session_lifetime_seconds=2.0, offline_seconds=1.0)
     recording = run_virtual(replace(run, fleet=replace(run.fleet, habits=hasty))).recording
     assert 0 < grown(recording, MINTED) <= 30 * (END - START) / 9.0

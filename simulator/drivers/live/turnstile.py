@@ -52,6 +52,7 @@ class Turnstile:
     def close(self) -> None:
         """Send everyone away."""
         self._is_closed = True
+        self._await_room()
         for ticket in self._waiting:
             if not ticket.done():
                 ticket.set_result(None)

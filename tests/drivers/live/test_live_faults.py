@@ -275,6 +275,21 @@ def test_a_join_whose_client_hung_up_meanwhile_is_never_done(run_live: RunLive) 
     run_live(script)
 
 
+def test_what_came_after_a_join_that_was_never_done_counts_for_nothing(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.join()
+            bench.server.apply(under("network.slow-join", delay=3600.0))
+            await client.send("2", "2", "sync:v1", "phx_join", {})
+            await client.send(None, "3", "sync:v1", "sync:heartbeat", {})
+            await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        await bench.until(lambda: bench.server.open_sockets == 0)
+        assert bench.count("socket_connection", "connect", "ok") == 1
+        assert bench.count("socket_heartbeat", "client") == 0
+
+    run_live(script)
+
+
 def test_a_join_that_waits_is_done_when_the_fault_is_over_and_its_socket_closed_when_the_server_stops(
     run_live: RunLive,
 ) -> None:
