@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from simulator.conditions import Fault, setting
+from simulator.conditions import Fault, Seconds, setting
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Share
@@ -19,6 +19,7 @@ class KeyDrift(Fault):
     already open stay open. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A1",)
     seen_by: ClassVar = ("socket_auth",)
     kid: str = setting("sync-auth-v2", "key id that new tokens name")
 
@@ -35,6 +36,7 @@ class WrongSecret(Fault):
     Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A2",)
     seen_by: ClassVar = ("socket_auth",)
     secret: str = setting("sync-auth-v1-mistyped", "name of the key material that signs new tokens")
 
@@ -51,6 +53,7 @@ class ClaimDrift(Fault):
     Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A3",)
     seen_by: ClassVar = ("socket_auth",)
     claim: Literal["issuer", "audience", "claims_version"] = setting("audience", "claim that drifts")
     value: str = setting("drifted", "what the issuer writes there")
@@ -68,6 +71,7 @@ class ExpiredTokens(Fault):
     `token_expired` each time it tries. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A4",)
     seen_by: ClassVar = ("socket_auth",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -82,6 +86,7 @@ class MissingToken(Fault):
     Clients hold good tokens and are refused with `missing_token`. Seen by: the auth-failure ratio.
     """
 
+    codes: ClassVar = ("A6",)
     seen_by: ClassVar = ("socket_auth",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -90,15 +95,209 @@ class MissingToken(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSkew(Fault):
+    """The clock of the verifier's machine is wrong.
+
+    Ahead, it ends tokens early, with no leeway: `token_expired` for good tokens, also for new ones if it is ahead by
+    more than their lifetime. Behind by more than 30 s, it refuses new ones as `token_not_yet_valid` and lets old ones
+    in. Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A5",)
+    seen_by: ClassVar = ("socket_auth",)
+    clock: Literal["ahead", "behind"] = setting("ahead", "which way the clock is wrong")
+    skew: Seconds = setting(400.0, "by how much", at_least=0.001)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Set the clock."""
+        return conditions.vary(f"verifier.clock_{self.clock}", self.skew, share)
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedTokens(Fault):
+    """Tokens are damaged before they reach the verifier, or are no tokens that it can read.
+
+    A proxy cuts them, a library pads them, a build drops the key id: clients are refused for the reason that the
+    parameter names, and a new token is no better. Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A7",)
+    seen_by: ClassVar = ("socket_auth",)
+    reason: Literal[
+        "invalid_token_format",
+        "invalid_token_encoding",
+        "invalid_header",
+        "unsupported_alg",
+        "missing_kid",
+        "invalid_claims",
+        "invalid_token",
+    ] = setting("invalid_token_format", "why the verifier refuses them")
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let new tokens have the defect."""
+        return conditions.vary("issuer.defect", self.reason, share)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingClaims(Fault):
+    """The verifier starts to require a session and a device in each token, and the issuer writes neither.
+
+    So it is when the server is deployed before the issuer: every client that connects is refused with
+    `invalid_claims`. Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A8",)
+    seen_by: ClassVar = ("socket_auth",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Require the claims."""
+        return conditions.vary("verifier.requires_session", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimType(Fault):
+    """The verifier takes the user id for a number, and the issuer writes it as a text.
+
+    Clients are refused with `invalid_token`, the reason for anything else, which says nothing of the claim.
+    Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A9",)
+    seen_by: ClassVar = ("socket_auth",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Require a number."""
+        return conditions.vary("verifier.numeric_user_id", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeDrift(Fault):
+    """The issuer grants topics under names that the server does not know.
+
+    The handshake succeeds, the join does, and the subscription is refused with `forbidden_topic`: people see nothing
+    new, and clients that try again add to the successes. Seen by: no alert; the auth-failure ratio falls.
+    """
+
+    codes: ClassVar = ("A10", "O16")
+    scopes: str = setting("org:rehearsal:worker_events", "what new tokens allow, with commas")
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let new tokens allow other topics."""
+        return conditions.vary("issuer.scopes", self.scopes, share)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTooOld(Fault):
+    """The verifier limits the age of tokens to less than the lifetime that the issuer gives them.
+
+    A client that reconnects with a token that is still good by its own account is refused with `token_too_old`; a new
+    one is let in. Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A11",)
+    seen_by: ClassVar = ("socket_auth",)
+    max_age: Seconds = setting(60.0, "age after which a token is too old", at_least=0.001)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Limit the age."""
+        return conditions.vary("verifier.max_age", self.max_age, share)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingJti(Fault):
+    """The verifier starts to guard against replayed tokens, and the issuer gives its tokens no id.
+
+    Clients are refused with `missing_jti`; a server without that guard says `invalid_claims`. Seen by: the auth-failure
+    ratio.
+    """
+
+    codes: ClassVar = ("A12",)
+    seen_by: ClassVar = ("socket_auth",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Guard, and leave the id out."""
+        guarded = conditions.vary("verifier.anti_replay", value=True, share=share)
+        return guarded.vary("issuer.jti", value=False, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedTokens(Fault):
+    """The list of revoked token ids has the ids of good tokens, also of those that are minted meanwhile.
+
+    Clients are refused with `token_revoked` whatever they do; sockets that are open stay open, as a token is checked at
+    the handshake only. Seen by: the auth-failure ratio.
+    """
+
+    codes: ClassVar = ("A12",)
+    seen_by: ClassVar = ("socket_auth",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Revoke them."""
+        return conditions.vary("verifier.revoked", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class WrongOrigin(Fault):
+    """The list of origins that may connect lacks the one that clients come from.
+
+    They are refused with 403, as for a bad token, but before anything is counted. Seen by: no alert; handshakes become
+    fewer.
+    """
+
+    codes: ClassVar = ("A18",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Take the origin for a foreign one."""
+        return conditions.vary("handshake.foreign_origin", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTokenIgnored(Fault):
+    """The server no longer reads the token in the query, and answers 401.
+
+    Browsers with a cookie would still get in; clients that have nothing but their token loop for ever, and show an
+    endless wait. Seen by: the auth-failure ratio, as `missing_token`.
+    """
+
+    codes: ClassVar = ("A19",)
+    seen_by: ClassVar = ("socket_auth",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Leave the token unread."""
+        unread = conditions.vary("handshake.strip_token", value=True, share=share)
+        return unread.vary("handshake.refusal_status", 401, share)
+
+
+@dataclass(frozen=True, slots=True)
 class MintOutage(Fault):
-    """The token endpoint fails.
+    """The token endpoint fails; for some of the clients, it is a brown-out.
 
     Sockets stay open and tokens in hand still work; clients whose token has run out cannot reconnect, and ask again
     by their backoff. The sync server sees nothing but fewer handshakes. Seen by: the mint failure ratio.
     """
 
+    codes: ClassVar = ("A13", "A14")
     seen_by: ClassVar = ("token_mint",)
+    answer: Literal["unavailable", "denied", "invalid_scope", "unauthenticated"] = setting(
+        "unavailable", "the endpoint's answer: 503, 403, 422 or 401"
+    )
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let the endpoint answer with an error."""
-        return conditions.vary("issuer.available", value=False, share=share)
+        return conditions.vary("issuer.answer", self.answer, share)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowMint(Fault):
+    """The token endpoint takes long to answer.
+
+    Clients that need a token come later; beyond 10 s they give up and ask again, and the endpoint counts neither.
+    Seen by: no alert; tokens and handshakes become fewer.
+    """
+
+    codes: ClassVar = ("A14",)
+    delay: Seconds = setting(5.0, "time from a request for a token to its answer", at_least=0.001, at_most=60)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Delay the answer."""
+        return conditions.vary("issuer.delay", self.delay, share)

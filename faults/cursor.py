@@ -19,6 +19,7 @@ class LongOffline(Fault):
     after the injection's end. Seen by: the stale-cursor spike.
     """
 
+    codes: ClassVar = ("C1",)
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -34,6 +35,7 @@ class RetentionCut(Fault):
     horizon moves only part of the way. Seen by: the stale-cursor spike.
     """
 
+    codes: ClassVar = ("C2",)
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
     horizon: Seconds = setting(5.0, "retention horizon at full level", at_least=0.001)
 
@@ -50,6 +52,7 @@ class ResendZero(Fault):
     Seen by: the stale-cursor spike.
     """
 
+    codes: ClassVar = ("C4", "C5")
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:

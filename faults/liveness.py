@@ -18,6 +18,8 @@ from simulator.conditions import (
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
 
+_FOR_EVER = 365 * 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class SilentClients(Fault):
@@ -27,6 +29,7 @@ class SilentClients(Fault):
     are enough for the threshold. Seen by: the timeout rate.
     """
 
+    codes: ClassVar = ("B1",)
     seen_by: ClassVar = ("socket_timeout",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -41,6 +44,7 @@ class ShortTimeout(Fault):
     Healthy clients are timed out between two heartbeats and reconnect, over and over. Seen by: the timeout rate.
     """
 
+    codes: ClassVar = ("B2",)
     seen_by: ClassVar = ("socket_timeout",)
     timeout: Seconds = setting(10.0, "silence after which a channel times out", at_least=0.001)
 
@@ -57,9 +61,31 @@ class BlackHole(Fault):
     60 s, as lost and not as timed out. Seen by: no alert; only the connection counters move.
     """
 
+    codes: ClassVar = ("B3",)
+
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let frames vanish in both directions."""
         return conditions.vary("network.black_hole", value=True, share=share)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen(Fault):
+    """Clients go away and the server is not told, as when a laptop closes or a NAT forgets.
+
+    Their sockets stand at the server until they were silent for 60 s, and the client may have another one by then: more
+    seem to be connected than are. They end as lost, not as timed out; a server that does not reap keeps them all.
+    Seen by: no alert; the gauge of open sockets is too high.
+    """
+
+    codes: ClassVar = ("B4",)
+    reaps: bool = setting(True, "whether the server ends sockets that are silent, as the original's later one did not")
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Keep the end of a socket from the server."""
+        left = conditions.vary("network.half_open", value=True, share=share)
+        if self.reaps:
+            return left
+        return left.vary("liveness.transport_idle", _FOR_EVER, share).vary("liveness.timeout", _FOR_EVER, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +95,7 @@ class Restart(Fault):
     Clients come back as one herd, spread only by their backoff. A single restart is seen by no alert.
     """
 
+    codes: ClassVar = ("B5",)
     resets_counters: bool = setting(True, "whether the process that counts restarts too")
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
@@ -85,6 +112,7 @@ class Close(Fault):
     alert; disconnects rise for a moment, and the code is in no metric.
     """
 
+    codes: ClassVar = ("B13",)
     code: CloseCode = setting(1012, "close code; 1006 ends the socket without a close frame", at_least=1000)
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
@@ -101,6 +129,7 @@ class LoopStall(Fault):
     Seen by: no alert, as no metric tells of the loop.
     """
 
+    codes: ClassVar = ("B12",)
     live_only: ClassVar = True
     stall: Seconds = setting(0.8, "how long the loop stands still at a time", at_least=0.001, at_most=0.9)
     every: Seconds = setting(0.2, "how long the loop goes on between two stalls", at_least=0.05)

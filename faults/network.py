@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simulator.conditions import CloseCode, Fault, Seconds, setting
 
@@ -19,6 +19,7 @@ class SlowAccept(Fault):
     server does not count what it never answered. Seen by: no alert; only handshakes become fewer.
     """
 
+    codes: ClassVar = ("B7",)
     delay: Seconds = setting(5.0, "time from an upgrade request to its answer", at_least=0.001)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -33,6 +34,8 @@ class HungUpgrade(Fault):
     Sockets that are open stay open. Clients that reconnect hang up and try again, or wait as long as it lasts, which
     is what phoenix.js does. Seen by: no alert; handshakes stop, and the failure ratio with them.
     """
+
+    codes: ClassVar = ("B7",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let upgrade requests wait."""
@@ -52,3 +55,61 @@ class AcceptThenDrop(Fault):
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """End what was accepted."""
         return conditions.vary("handshake.drop_code", self.code, share)
+
+
+@dataclass(frozen=True, slots=True)
+class SlowJoin(Fault):
+    """The server takes long to let a client join its channel, and reads nothing of that socket meanwhile.
+
+    The handshake is fast and counts as a success. Clients whose patience is shorter than the delay leave, or hang up,
+    and join again, which makes it worse. Seen by: no alert; handshakes rise while connections fall.
+    """
+
+    codes: ClassVar = ("B7",)
+    delay: Seconds = setting(5.0, "time from a join to its reply", at_least=0.001)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Delay the join."""
+        return conditions.vary("handshake.join_delay", self.delay, share)
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLimit(Fault):
+    """A proxy ends every socket at a fixed age, as nginx does after 3600 s and others do after 300 s.
+
+    Clients come back by their backoff, in the rhythm in which they came. Sockets that are older end at once.
+    Seen by: no alert; connections and disconnects rise together.
+    """
+
+    codes: ClassVar = ("B8",)
+    max_age: Seconds = setting(300.0, "age at which a socket is ended", at_least=0.001)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """End what is too old."""
+        return conditions.vary("network.max_age", self.max_age, share)
+
+
+@dataclass(frozen=True, slots=True)
+class Overload(Fault):
+    """What stands behind the handshake takes only so many upgrades per second, as a pool of connections does.
+
+    The others are turned away or held, and who is turned away comes again. A 401 is counted as `invalid_token`
+    and makes clients throw good tokens away; 503, 500 and 429 are not counted. Who is held may find its
+    token expired when its turn comes. Below level 1 there is more room.
+    Seen by: the auth-failure ratio, if some get a 401; else by no alert.
+    """
+
+    codes: ClassVar = ("A20", "C22")
+    seen_by: ClassVar = ("socket_auth",)
+    rate: float = setting(0.2, "upgrades per second that are let in", at_least=0.001)
+    burst: int = setting(1, "upgrades that are let in at once after a pause", at_least=1)
+    answer: Literal["503", "500", "429", "401", "mixed", "hold"] = setting(
+        "mixed", "what the others get: a status, 503, 500 and 401 in turns, or to wait until there is room"
+    )
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let in fewer."""
+        if share.fraction == 0:
+            return conditions
+        limited = conditions.vary("admission.rate", round(self.rate / share.fraction, 6))
+        return limited.vary("admission.burst", self.burst).vary("admission.answer", self.answer)

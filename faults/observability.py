@@ -23,6 +23,7 @@ class SlowMetrics(Fault):
     Seen by: no alert on the sync metrics; one on `up` or on absent series would.
     """
 
+    codes: ClassVar = ("O1",)
     live_only: ClassVar = True
     delay: Seconds = setting(30.0, "time from a scrape to its answer", at_least=0.001)
 
@@ -39,6 +40,7 @@ class FailingMetrics(Fault):
     alert on the sync metrics; one on `up` or on absent series would.
     """
 
+    codes: ClassVar = ("O1",)
     live_only: ClassVar = True
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -54,6 +56,7 @@ class TruncatedMetrics(Fault):
     sync metrics; one on `up` or on absent series would.
     """
 
+    codes: ClassVar = ("O1",)
     live_only: ClassVar = True
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -69,6 +72,7 @@ class MissingMetrics(Fault):
     metrics; one on `up` or on absent series would.
     """
 
+    codes: ClassVar = ("O1",)
     live_only: ClassVar = True
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:

@@ -6,6 +6,7 @@ SyncstormError
 │   └── ToolMissing
 ├── FrameError          a frame of the channel cannot be read
 ├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
+├── UpgradeRefused      its `status` is all that a client is told
 └── MintFailed          its `reason` is why the issuer gave no token
 """
 
@@ -79,6 +80,14 @@ class TokenRejected(SyncstormError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class UpgradeRefused(SyncstormError):
+    """An upgrade was refused; `status` is the HTTP status that its client gets."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"refused with status {status}")
+        self.status = status
 
 
 class MintFailed(SyncstormError):

@@ -78,6 +78,12 @@ def make_fault() -> Callable[[str], Fault]:
     return lambda name: ALL_FAULTS[name]()
 
 
+@pytest.fixture(scope="session")
+def faults() -> dict[str, type[Fault]]:
+    """Return every fault's class by name, for those with parameters of their own."""
+    return ALL_FAULTS
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once for every fault of virtual time, for each that needs a live system, or for all of them."""
     choices: dict[str, Sequence[str]] = {

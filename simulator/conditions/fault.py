@@ -56,6 +56,9 @@ class Fault:
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
 
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
+
     live_only: ClassVar[bool] = False
     """Whether virtual time has nothing like it, so that only a live system can have the fault."""
 

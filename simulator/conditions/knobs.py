@@ -22,7 +22,24 @@ class Issuer:
     audience: str = setting("openagents-sync", "`aud` claim of new tokens")
     claims_version: str = setting("oa_sync_claims_v1", "`oa_claims_version` claim of new tokens")
     ttl: Seconds = setting(300.0, "lifetime of new tokens", at_least=1)
-    available: bool = setting(True, "whether the mint endpoint answers")
+    answer: Literal["ok", "unavailable", "denied", "invalid_scope", "unauthenticated"] = setting(
+        "ok", "how the mint endpoint answers"
+    )
+    delay: Seconds = setting(0.0, "how long a request for a token waits for its answer", at_least=0, at_most=60)
+    scopes: str = setting("", "topics that new tokens allow, with commas; empty for those that are asked for")
+    jti: bool = setting(True, "whether new tokens have an id, the `jti` claim")
+    session_claims: bool = setting(False, "whether new tokens have `oa_session_id` and `oa_device_id`")
+    numeric_user_id: bool = setting(False, "whether `oa_user_id` is a number in new tokens, and not a text")
+    defect: Literal[
+        "none",
+        "invalid_token_format",
+        "invalid_token_encoding",
+        "invalid_header",
+        "unsupported_alg",
+        "missing_kid",
+        "invalid_claims",
+        "invalid_token",
+    ] = setting("none", "what is wrong with new tokens, by the reason for which they are refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,11 @@ class Verifier:
     claims_version: str = setting("oa_sync_claims_v1", "`oa_claims_version` claim that is expected")
     clock_ahead: Seconds = setting(0.0, "how far the verifier's clock runs ahead", at_least=0)
     clock_behind: Seconds = setting(0.0, "how far the verifier's clock runs behind", at_least=0)
+    requires_session: bool = setting(False, "whether a token must have `oa_session_id` and `oa_device_id`")
+    numeric_user_id: bool = setting(False, "whether `oa_user_id` must be a number")
+    max_age: Seconds = setting(0.0, "age after which a token is too old, whatever its lifetime; 0 for none", at_least=0)
+    anti_replay: bool = setting(False, "whether a token without an id is refused as `missing_jti`")
+    revoked: bool = setting(False, "whether the list of revoked ids has those of all tokens, new ones too")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +67,23 @@ class Handshake:
     """The way of an upgrade request to the server."""
 
     strip_token: bool = setting(False, "whether a proxy drops the query, and the token with it")
+    foreign_origin: bool = setting(False, "whether the server takes a client's origin for one that is not allowed")
+    refusal_status: Literal[403, 401] = setting(403, "status with which a token is refused")
     delay: Seconds = setting(0.0, "how long an upgrade request waits for its answer", at_least=0)
     hang: bool = setting(False, "whether an upgrade request waits for its answer until this is over")
     drop_code: CloseCode = setting(0, "code that a socket is closed with as soon as it was accepted; 0 for none")
+    join_delay: Seconds = setting(0.0, "how long a join, and what its client sends after it, waits", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many upgrades the server and what stands behind it can take; one setting for the whole system."""
+
+    rate: float = setting(0.0, "upgrades per second that are let in; 0 for as many as come", at_least=0)
+    burst: int = setting(1, "upgrades that are let in at once after a pause", at_least=1)
+    answer: Literal["503", "500", "429", "401", "mixed", "hold"] = setting(
+        "503", "what others get: a status, 503, 500 and 401 in turns, or to wait until there is room"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +101,8 @@ class Network:
 
     latency: Seconds = setting(0.0, "delay of every frame, each way")
     black_hole: bool = setting(False, "whether packets vanish while both ends think they are connected")
+    half_open: bool = setting(False, "whether the server is not told when a client's end of a socket is gone")
+    max_age: Seconds = setting(0.0, "age at which a proxy ends every socket; 0 for none", at_least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +157,7 @@ class Settings:
     issuer: Issuer = field(default_factory=Issuer)
     verifier: Verifier = field(default_factory=Verifier)
     handshake: Handshake = field(default_factory=Handshake)
+    admission: Admission = field(default_factory=Admission)
     liveness: Liveness = field(default_factory=Liveness)
     network: Network = field(default_factory=Network)
     clients: Clients = field(default_factory=Clients)
@@ -152,7 +191,7 @@ class Knob:
     live_only: bool
 
 
-_SHARED_PLANES = frozenset({"retention", "server", "exporter"})
+_SHARED_PLANES = frozenset({"admission", "retention", "server", "exporter"})
 _LIVE_PLANES = frozenset({"server", "exporter"})
 
 

@@ -95,7 +95,9 @@ def parse_value(declared: Setting, raw: Any) -> Any:
 
 def _convert(declared: Setting, raw: Any) -> Any:
     if get_origin(declared.kind) is Literal:
-        return raw if raw in get_args(declared.kind) else _misfit(declared, raw)
+        # In a file 503 is a number, on the command line a text, and either may be what is meant.
+        words = {str(choice): choice for choice in get_args(declared.kind)}
+        return words[str(raw)] if str(raw) in words else _misfit(declared, raw)
     try:
         return _CONVERTERS[declared.kind](raw)
     except (TypeError, OverflowError):

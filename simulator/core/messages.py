@@ -238,3 +238,10 @@ TOO_MANY_CHANNELS = Problem("too many channels joined")
 JOIN_CRASHED = Problem("join crashed")
 """Phoenix' own answer to a join that ended in an error of the server's."""
 CHANNEL_CLOSED = ChannelClosed()
+
+
+def is_forbidden(message: object) -> bool:
+    """Tell whether a message refuses topics because the client's token does not allow them."""
+    return (
+        isinstance(message, Reply) and isinstance(message.response, Problem) and bool(message.response.forbidden_topics)
+    )

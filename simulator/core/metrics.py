@@ -29,6 +29,9 @@ REJECT_REASONS = (
     "token_expired",
     "token_not_yet_valid",
     "claim_mismatch",
+    "token_too_old",
+    "missing_jti",
+    "token_revoked",
     "invalid_token",
 )
 """Why a token is refused, in the order in which it is checked; `invalid_token` is for anything else."""

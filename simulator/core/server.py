@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from simulator.core.admission import Admission
 from simulator.core.metrics import AUTHORIZED
 from simulator.core.session import ChannelSession
-from simulator.errors import TokenRejected
+from simulator.errors import TokenRejected, UpgradeRefused
 
 if TYPE_CHECKING:
     from simulator.conditions import Settings
     from simulator.core.log import EventLog
     from simulator.core.metrics import Metrics
     from simulator.core.tokens import Verifier
+
+UNAUTHORIZED = 401
+FORBIDDEN = 403
+TOKEN_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN})
+"""What clients take for a refusal of their token; any other status is a server in trouble to them."""
 
 
 class SyncServer:
@@ -21,23 +27,37 @@ class SyncServer:
     def __init__(self, log: EventLog, verifier: Verifier, metrics: Metrics) -> None:
         self.log = log
         self.metrics = metrics
+        self.admission = Admission()
         self._verifier = verifier
         self._active = 0
         self._joined = 0
 
+    def admit(self, now: float, ticket: Any, settings: Settings) -> int | None:
+        """Return None for an upgrade that is let in to the handshake, the status that it gets, or `HOLD`.
+
+        A 401 says that the token could not be checked, and counts as such; other statuses come from before the count.
+        """
+        status = self.admission.ask(now, ticket, settings.admission)
+        if status == UNAUTHORIZED:
+            self.count_refused("invalid_token")
+        return status
+
     def handshake(self, now: float, token: str | None, settings: Settings) -> ChannelSession:
         """Return a new session for an upgrade request, and count how its token fared.
 
+        An origin that is not allowed is refused before anything is counted, as Phoenix does it.
+
         Raises:
-            TokenRejected: the request is to be refused with 403 and no reason.
+            UpgradeRefused: the request is to be refused with a status and no reason.
         """
-        if settings.handshake.strip_token:
-            token = None
+        handshake = settings.handshake
+        if handshake.foreign_origin:
+            raise UpgradeRefused(FORBIDDEN)
         try:
-            claims = self._verifier.verify(now, token, settings)
+            claims = self._verifier.verify(now, None if handshake.strip_token else token, settings)
         except TokenRejected as rejected:
             self.count_refused(rejected.reason)
-            raise
+            raise UpgradeRefused(handshake.refusal_status) from rejected
         self.metrics.add(("socket_auth", "ok", AUTHORIZED))
         return ChannelSession(self, claims.scopes)
 

@@ -17,16 +17,28 @@ import jwt
 from jwt.api_jws import PyJWS
 from jwt.utils import base64url_decode
 
+from simulator.core.claims import check_claims, read_claims
+from simulator.core.defects import spoil_claims, spoil_text, write_headers
 from simulator.errors import MintFailed, TokenRejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simulator.conditions import Settings
+    from simulator.conditions.knobs import Issuer as IssuerKnobs
+    from simulator.core.claims import Claims
 
 ALGORITHM = "HS256"
-SKEW_SECONDS = 30
-"""How far `iat` and `nbf` may lie ahead; `exp` has no leeway."""
+MINT_PATIENCE_SECONDS = 10.0
+"""How long a client waits for its token before it takes the request for failed."""
+
+MINT_PROBLEMS = {
+    "unavailable": "sync_token_unavailable",
+    "denied": "policy_denied",
+    "invalid_scope": "invalid_scope",
+    "unauthenticated": "unauthenticated",
+}
+"""By the value of `issuer.answer`: why there is no token, in the words of the endpoint."""
 
 _CACHED_TOKENS = 50_000
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
@@ -46,6 +58,12 @@ class Token:
     expires_at: float
 
 
+def choose_scopes(asked: Sequence[str], settings: Settings) -> tuple[str, ...]:
+    """Return the topics that a new token allows: those that are asked for, unless a knob names others."""
+    named = (scope.strip() for scope in settings.issuer.scopes.split(","))
+    return tuple(scope for scope in named if scope) or tuple(asked)
+
+
 class Issuer:
     """The token endpoint; `epoch` is the Unix time of the run's start, a whole number."""
 
@@ -59,11 +77,11 @@ class Issuer:
         """Return a new token for a user.
 
         Raises:
-            MintFailed: the endpoint does not answer.
+            MintFailed: the endpoint refuses; its `reason` is one of `MINT_PROBLEMS`.
         """
         issuer = settings.issuer
-        if not issuer.available:
-            raise MintFailed("upstream_unavailable")
+        if issuer.answer != "ok":
+            raise MintFailed(MINT_PROBLEMS[issuer.answer])
         self._minted += 1
         issued_at = self._epoch + int(now)
         expires_at = issued_at + int(issuer.ttl)
@@ -75,30 +93,24 @@ class Issuer:
             "nbf": issued_at,
             "exp": expires_at,
             "jti": f"sync_{self._minted:024x}",
-            "oa_user_id": user,
+            "oa_user_id": int(user) if issuer.numeric_user_id and user.isdecimal() else user,
             "oa_org_id": "org:rehearsal",
-            "oa_sync_scopes": list(scopes),
+            "oa_sync_scopes": list(choose_scopes(scopes, settings)),
             "oa_claims_version": issuer.claims_version,
         }
+        if not issuer.jti:
+            del claims["jti"]
+        if issuer.session_claims:
+            claims |= {"oa_session_id": f"session:{user}", "oa_device_id": f"device:{user}"}
+        return Token(self._sign(claims, issuer), float(expires_at - self._epoch))
+
+    def _sign(self, claims: dict[str, Any], issuer: IssuerKnobs) -> str:
+        spoil_claims(claims, issuer.defect)
         key = self._keys.get(issuer.secret)
         if key is None:
             key = self._keys[issuer.secret] = derive_key(self._run_secret, issuer.secret)
-        text = jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": issuer.kid})
-        return Token(text, float(expires_at - self._epoch))
-
-
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """What the server needs of a verified token."""
-
-    subject: str
-    scopes: tuple[str, ...]
-    issued_at: int
-    not_before: int
-    expires_at: int
-    issuer: Any
-    audience: Any
-    claims_version: Any
+        text = jwt.encode(claims, key, algorithm=ALGORITHM, headers=write_headers(issuer.kid, issuer.defect))
+        return spoil_text(text, issuer.defect)
 
 
 class Verifier:
@@ -124,11 +136,7 @@ class Verifier:
             raise TokenRejected("missing_token")
         claims = self._check_signature(token, settings)
         verifier = settings.verifier
-        wall_time = self._epoch + now + verifier.clock_ahead - verifier.clock_behind
-        _check_times(claims, wall_time)
-        _check_expected(claims.issuer, verifier.issuer)
-        _check_expected(claims.audience, verifier.audience)
-        _check_expected(claims.claims_version, verifier.claims_version)
+        check_claims(claims, self._epoch + now + verifier.clock_ahead - verifier.clock_behind, verifier)
         return claims
 
     def _check_signature(self, token: str, settings: Settings) -> Claims:
@@ -139,7 +147,7 @@ class Verifier:
         result = self._results.get(key)
         if result is None:
             try:
-                result = _read_claims(_check_form(token, self._keyring(names)))
+                result = read_claims(_check_form(token, self._keyring(names)))
             except TokenRejected as rejected:
                 result = rejected.reason
             if len(self._results) >= self._remembered:
@@ -202,48 +210,3 @@ def _read_object(raw: bytes, reason: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TokenRejected(reason)
     return value
-
-
-def _read_claims(payload: dict[str, Any]) -> Claims:
-    """Return the claims if their types are right: times whole numbers, names non-empty, scopes a list or CSV."""
-    issued_at, expires_at = payload.get("iat"), payload.get("exp")
-    not_before = issued_at if payload.get("nbf") is None else payload["nbf"]
-    times_fit = all(type(value) is int for value in (issued_at, expires_at, not_before))  # a bool is none
-    names = [payload.get(name) for name in ("sub", "jti", "oa_org_id")]
-    names_fit = all(isinstance(name, str) and name for name in names)
-    scopes = _read_scopes(payload.get("oa_sync_scopes"))
-    if not (times_fit and names_fit and scopes):
-        raise TokenRejected("invalid_claims")
-    return Claims(
-        subject=payload["sub"],
-        scopes=scopes,
-        issued_at=payload["iat"],
-        not_before=int(not_before or 0),
-        expires_at=payload["exp"],
-        issuer=payload.get("iss"),
-        audience=payload.get("aud"),
-        claims_version=payload.get("oa_claims_version"),
-    )
-
-
-def _read_scopes(raw: Any) -> tuple[str, ...]:
-    """Return the scopes of a list or of a CSV text, trimmed; as in the original, what is not text is passed over."""
-    entries = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list) else []
-    trimmed = (entry.strip() for entry in entries if isinstance(entry, str))
-    return tuple(scope for scope in trimmed if scope)
-
-
-def _check_expected(actual: Any, expected: str) -> None:
-    """Refuse a claim that is not what is expected, or a list that does not have it."""
-    if not (expected in actual if isinstance(actual, list) else actual == expected):
-        raise TokenRejected("claim_mismatch")
-
-
-def _check_times(claims: Claims, wall_time: float) -> None:
-    """Refuse a token that has expired, is not valid yet, or ends before it begins, in this order."""
-    if claims.expires_at <= wall_time:
-        raise TokenRejected("token_expired")
-    if max(claims.issued_at, claims.not_before) > wall_time + SKEW_SECONDS:
-        raise TokenRejected("token_not_yet_valid")
-    if claims.expires_at <= claims.issued_at:
-        raise TokenRejected("invalid_claims")

@@ -27,6 +27,7 @@ class Link:
     """One socket: the client's end, the server's end, and the state that laziness and liveness need."""
 
     __slots__ = (
+        "accepted_at",
         "beats",
         "client",
         "client_open",
@@ -44,6 +45,7 @@ class Link:
         "serial",
         "server_open",
         "session",
+        "unread",
     )
 
     def __init__(self, index: int, client: Client, now: float) -> None:
@@ -52,6 +54,7 @@ class Link:
         self.session: ChannelSession | None = None
         self.client_open = True
         self.server_open = False
+        self.accepted_at = 0.0
         self.live_at: float | None = None
         self.beats = 0
         self.joins = 0
@@ -64,6 +67,8 @@ class Link:
         self.free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self.held: dict[Direction, deque[Any]] = {"up": deque(), "down": deque()}
         self.serial: dict[str, int] = {}
+        self.unread: deque[Any] = deque()
+        """What the server's end has got and does not read yet: a join that takes long, and what came after it."""
 
     @property
     def is_clear(self) -> bool:

@@ -5,10 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.messages import (
+    Accepted,
+    ErrorPush,
+    Join,
+    Refused,
+    SocketClosed,
+    Subscribe,
+    Upgrade,
+    is_forbidden,
+)
+from simulator.core.server import TOKEN_STATUSES
 from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
-from simulator.errors import TokenRejected
+from simulator.drivers.entrance import Entrance
+from simulator.errors import UpgradeRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +32,6 @@ if TYPE_CHECKING:
     from simulator.drivers.reach import Reach
 
 _ACCEPTED = Accepted()
-_REFUSED = Refused()
 LOST_CODE = 1006
 """Of a socket that ended without a close frame."""
 
@@ -36,27 +46,73 @@ class Listener:
         self._reach = reach
         self._quiet = quiet
         self._eager = quiet.eager
-        self._waiting: dict[Link, tuple[float, str | None]] = {}
+        self._entrance = Entrance(server, agenda, reach, self._handshake, self._refuse)
+        self._joining: dict[Link, float] = {}
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
         now = self._agenda.now
         link.last_frame_at = now
         if type(message) is Upgrade:
-            self._knock(link, message.token)
+            self._entrance.knock(link, message.token)
         elif type(message) is SocketClosed:
-            self._waiting.pop(link, None)
+            self._forget(link)
             if link.server_open and link.session is not None:
                 link.session.end("normal")
             link.server_open = False
         elif not link.server_open or link.session is None:
             self._carrier.send(link, "down", SocketClosed(LOST_CODE))
+        elif link.unread or (type(message) is Join and link.client.settings.handshake.join_delay):
+            link.unread.append(message)
+            if len(link.unread) == 1:
+                self._read(link)
         else:
-            replies = link.session.receive(now, message, link.client.settings)
-            self._send_down(link, replies)
-            if type(message) is Subscribe:
-                self._meet_at_subscribe(link.index, replies)
-            elif type(message) is Join and (self._eager or not link.is_clear or link.live_at is not None):
+            self._answer(link, message)
+
+    def is_over(self, link: Link) -> bool:
+        """Tell whether nothing can come of a link any more at the server's end."""
+        under_way = link in self._entrance or link.in_flight["up"] or link.held["up"]
+        return not link.server_open and not under_way
+
+    def _forget(self, link: Link) -> None:
+        """Let go of a link whose client hung up, whatever of it waits."""
+        self._entrance.forget(link)
+        self._joining.pop(link, None)
+
+    def _read(self, link: Link) -> None:
+        """Read on: up to a join that takes its time, whose socket is not read until it is done."""
+        while link.unread and link.server_open:
+            if type(link.unread[0]) is Join and link not in self._joining:
+                self._reach.meet(link.index, "join")
+                self._joining[link] = self._agenda.now
+                self._join_when_due(link)
+                return
+            self._answer(link, link.unread.popleft())
+
+    def _join_when_due(self, link: Link) -> None:
+        serial = link.replace_timer("join")
+        due = self._joining[link] + link.client.settings.handshake.join_delay
+        if due <= self._agenda.now:
+            self._join(link, serial)
+        else:
+            self._agenda.at(due, Rank.LOOK, self._join, link, serial)
+
+    def _join(self, link: Link, serial: int) -> None:
+        """Let a join be done, unless its socket ended while it took its time."""
+        if link.serial["join"] == serial and self._joining.pop(link, None) is not None and link.server_open:
+            self._answer(link, link.unread.popleft())
+            self._read(link)
+
+    def _answer(self, link: Link, message: Any) -> None:
+        if link.session is None:
+            return
+        replies = link.session.receive(self._agenda.now, message, link.client.settings)
+        self._send_down(link, replies)
+        if type(message) is Subscribe:
+            self._meet_at_subscribe(link.index, replies)
+        elif type(message) is Join:
+            self._reach.meet(link.index, "join")
+            if self._eager or not link.is_clear or not link.client_open or link.live_at is not None:
                 self._await_tick(link)
 
     def deliver(self, link: Link, topic: str) -> None:
@@ -70,6 +126,7 @@ class Listener:
         if link.server_open:
             self._await_tick(link)
             self._await_idle(link)
+            self._await_old_age(link)
 
     def _await_tick(self, link: Link) -> None:
         """Set the next tick; ticks that could not find the channel silent yet are passed over unless eager."""
@@ -119,49 +176,52 @@ class Listener:
             link.session.end("error")
         self._carrier.send(link, "down", SocketClosed(code))
 
+    def _await_old_age(self, link: Link) -> None:
+        """Set when a proxy on the way ends the socket, if there is one that does."""
+        serial, network = link.replace_timer("old_age"), link.client.settings.network
+        if network.max_age:
+            self._agenda.at(link.accepted_at + network.max_age, Rank.EVENT, self._end_at_old_age, link, serial)
+
+    def _end_at_old_age(self, link: Link, serial: int) -> None:
+        if link.serial["old_age"] == serial and link.server_open:
+            self._reach.meet(link.index, "old_age")
+            self._quiet.settle(link, self._agenda.now)
+            self.drop(link)
+
     # --- the handshake
 
     def reconsider(self) -> None:
-        """Look at the upgrades that wait, now that other conditions hold."""
-        for link in tuple(self._waiting):
-            self._admit_when_due(link)
+        """Look at what waits, now that other conditions hold."""
+        self._entrance.reconsider()
+        for link in tuple(self._joining):
+            self._join_when_due(link)
 
-    def _knock(self, link: Link, token: str | None) -> None:
-        self._reach.meet(link.index, "upgrade")
-        self._waiting[link] = (self._agenda.now, token)
-        self._admit_when_due(link)
-
-    def _admit_when_due(self, link: Link) -> None:
-        handshake, serial = link.client.settings.handshake, link.replace_timer("upgrade")
-        if handshake.hang:
-            return
-        due = self._waiting[link][0] + handshake.delay
-        if due <= self._agenda.now:
-            self._admit(link, serial)
-        else:
-            self._agenda.at(due, Rank.LOOK, self._admit, link, serial)
-
-    def _admit(self, link: Link, serial: int) -> None:
-        """Answer an upgrade, unless its client hung up while it waited."""
-        if link.serial["upgrade"] == serial and link in self._waiting:
-            link.last_frame_at = self._agenda.now
-            self._handshake(link, self._waiting.pop(link)[1])
+    def _refuse(self, link: Link, status: int) -> None:
+        """Send a status: to a client, one that says nothing of its token is a socket that did not come about."""
+        self._reach.harmed.add(link.index)
+        about_token = status in TOKEN_STATUSES
+        if about_token:
+            self._reach.meet(link.index, "handshake")
+        self._carrier.send(link, "down", Refused(status) if about_token else SocketClosed(LOST_CODE))
 
     def _handshake(self, link: Link, token: str | None) -> None:
         self._reach.meet(link.index, "handshake")
         now, settings = self._agenda.now, link.client.settings
         try:
             link.session = self._server.handshake(now, token, settings)
-        except TokenRejected:
-            self._reach.harmed.add(link.index)
-            self._carrier.send(link, "down", _REFUSED)
+        except UpgradeRefused as refused:
+            self._refuse(link, refused.status)
             return
+        link.accepted_at = link.last_frame_at = now
         link.server_open = True
         self._reach.meet(link.index, "accepted")
         self._carrier.send(link, "down", _ACCEPTED)
         if settings.handshake.drop_code:
             self.close(link, settings.handshake.drop_code)
-        elif self._eager or not link.is_clear:
+            return
+        if settings.network.max_age:
+            self._await_old_age(link)
+        if self._eager or not link.is_clear or not link.client_open:
             self._await_idle(link)
 
     def _send_down(self, link: Link, messages: Iterable[ServerMessage]) -> None:
@@ -173,3 +233,5 @@ class Listener:
         self._reach.meet(index, "replay")
         if type(replies[0]) is ErrorPush:
             self._reach.meet(index, "stale")
+        elif is_forbidden(replies[0]):
+            self._reach.harmed.add(index)

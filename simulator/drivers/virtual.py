@@ -13,7 +13,7 @@ from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
 from simulator.core.recording import Reached, Recording, Run
 from simulator.core.server import SyncServer
-from simulator.core.tokens import Issuer, Verifier
+from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer, Verifier
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
 from simulator.drivers.listener import LOST_CODE, Listener
@@ -79,6 +79,8 @@ class _VirtualRun:
         ]
         self._links: list[Link | None] = [None] * len(self._clients)
         self._orphans: dict[int, list[Link]] = {}
+        self._half_open: dict[int, list[Link]] = {}
+        self._minting: set[int] = set()
 
     def run(self) -> Run:
         agenda, until = self._agenda, self._plan.duration_seconds
@@ -153,6 +155,8 @@ class _VirtualRun:
             for orphan in self._orphans.pop(index, ()):
                 self._carrier.release(orphan)
         self._perform(index, effects)
+        for left in self._left_half_open(index):
+            self._listener.watch(left)
         if link is not None and link.client_open:
             self._reach.meet(index, "path")
             self._listener.watch(link)
@@ -180,6 +184,16 @@ class _VirtualRun:
                 self._reach.touch(index, injection)
                 self._quiet.settle(link, self._agenda.now)
                 self._listener.close(link, code)
+            for left in self._left_half_open(index):
+                if left.server_open:
+                    self._listener.close(left, code)
+
+    def _left_half_open(self, index: int) -> list[Link]:
+        """Return the sockets of a client that are gone at its end and still stand at the server's."""
+        left = [link for link in self._half_open.pop(index, ()) if not self._listener.is_over(link)]
+        if left:
+            self._half_open[index] = left
+        return left
 
     # --- what clients do
 
@@ -207,8 +221,23 @@ class _VirtualRun:
             self._reach.meet(index, "held_off")
 
     def _mint(self, index: int) -> None:
-        now, client = self._agenda.now, self._clients[index]
+        """Ask for a token; a question that is still open will have its answer taken."""
+        now, delay = self._agenda.now, self._clients[index].settings.issuer.delay
         self._reach.meet(index, "mint")
+        if index in self._minting:
+            return
+        if not delay:
+            self._answer_mint(index)
+            return
+        self._minting.add(index)
+        if delay < MINT_PATIENCE_SECONDS:
+            self._agenda.at(now + delay, Rank.EVENT, self._answer_mint, index)
+        else:
+            self._agenda.at(now + MINT_PATIENCE_SECONDS, Rank.EVENT, self._give_up_mint, index)
+
+    def _answer_mint(self, index: int) -> None:
+        now, client = self._agenda.now, self._clients[index]
+        self._minting.discard(index)
         try:
             token = self._issuer.mint(now, str(index), self._plan.fleet.habits.topics, client.settings)
         except MintFailed:
@@ -217,6 +246,11 @@ class _VirtualRun:
             return
         self._metrics.add(("token_mint", "ok"))
         self._perform(index, client.on_token(now, token))
+
+    def _give_up_mint(self, index: int) -> None:
+        """Nobody counts a question that was not answered before its client lost patience."""
+        self._minting.discard(index)
+        self._perform(index, self._clients[index].on_mint_failed(self._agenda.now))
 
     def _dial(self, index: int, token: str, expires_at: float) -> None:
         now = self._agenda.now
@@ -235,7 +269,13 @@ class _VirtualRun:
         self._quiet.forget(link)
         link.client_open = False
         link.replace_timer("beat")
-        self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+        if link.server_open:
+            self._reach.meet(index, "hang_up")
+        if link.client.settings.network.half_open:
+            self._half_open.setdefault(index, []).append(link)
+            self._listener.watch(link)
+        else:
+            self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
         if not link.is_clear:
             self._orphans.setdefault(index, []).append(link)
 

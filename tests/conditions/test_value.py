@@ -141,3 +141,20 @@ def test_a_misfit_says_what_would_fit() -> None:
 )
 def test_a_value_is_shown_as_a_person_would_write_it(name: str, value: Any, shown: str) -> None:
     assert DECLARED[name].show(value) == shown
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """Choices that are numbers, and choices that look like them."""
+
+    number: Literal[403, 401] = setting(403, "a number")
+    text: Literal["503", "hold"] = setting("503", "a text")
+
+
+@pytest.mark.parametrize("raw", [401, "401"])
+def test_a_choice_may_be_written_as_a_number_or_as_a_text(raw: Any) -> None:
+    declared = settings_of(Statuses)
+    assert parse_value(declared["number"], raw) == 401
+    with pytest.raises(ValueError, match=f"'{raw}' does not fit text, which takes: 503 | hold"):
+        parse_value(declared["text"], raw)
+    assert parse_value(declared["text"], 503) == "503"

@@ -87,7 +87,7 @@ def _changed(path: tuple[str | int, ...], value: Any) -> bytes:
         (("conditions", "baseline"), {"issuer.kit": "x"}, "unknown knob 'issuer.kit' .did you mean 'issuer.kid'"),
         (("conditions", "baseline"), {"issuer.ttl": "5m"}, "'5m' does not fit issuer.ttl"),
         (("conditions", "baseline"), {"issuer.ttl": 0}, "conditions.baseline.issuer.ttl: 0s is too small"),
-        (("conditions", "baseline"), {"issuer.available": 1}, "does not fit available"),
+        (("conditions", "baseline"), {"issuer.answer": 1}, "does not fit answer"),
         (("conditions", "variations", 0, "share"), 1.5, r"variations\[0\].share: a share is between 0 and 1"),
         (("conditions", "variations", 0, "knob"), "x.y", r"variations\[0\].knob: unknown knob"),
         (("conditions", "variations", 2, "share"), 0.5, r"variations\[2\].share: .* takes no share of the clients"),

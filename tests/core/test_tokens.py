@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from typing import Any
+from typing import Any, get_args
 
 import jwt
 import pytest
 
-from simulator.conditions import Settings
+from simulator.conditions import KNOBS, Settings
 from simulator.core.metrics import REJECT_REASONS
 from simulator.core.tokens import Issuer, Verifier, derive_key
+from simulator.drivers.live.upgrade import claimed_member
 from simulator.errors import MintFailed, TokenRejected
 
 EPOCH = 1_000_000
@@ -120,10 +121,57 @@ def test_the_knobs_decide_what_is_written() -> None:
     assert (body["iss"], body["oa_claims_version"], body["exp"]) == ("i2", "v2", EPOCH + 60)
 
 
-def test_an_endpoint_that_does_not_answer_gives_no_token() -> None:
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("unavailable", "sync_token_unavailable"),
+        ("denied", "policy_denied"),
+        ("invalid_scope", "invalid_scope"),
+        ("unauthenticated", "unauthenticated"),
+    ],
+)
+def test_an_endpoint_that_refuses_gives_no_token_and_says_why(answer: str, reason: str) -> None:
     with pytest.raises(MintFailed) as failed:
-        Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.available", value=False))
-    assert failed.value.reason == "upstream_unavailable"
+        Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.answer", answer))
+    assert failed.value.reason == reason
+
+
+def read(text: str) -> dict[str, Any]:
+    """Return what a token says, unchecked."""
+    return jwt.decode(text, options={"verify_signature": False})
+
+
+def test_knobs_add_claims_take_the_id_out_and_let_the_user_be_a_number() -> None:
+    settings = HEALTHY.with_value("issuer.session_claims", value=True).with_value("issuer.jti", value=False)
+    said = read(Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, settings).text)
+    assert (said["oa_session_id"], said["oa_device_id"], said["oa_user_id"]) == ("session:7", "device:7", "7")
+    assert "jti" not in said
+    numeric = HEALTHY.with_value("issuer.numeric_user_id", value=True)
+    assert read(Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, numeric).text)["oa_user_id"] == 7
+    assert read(Issuer(RUN, EPOCH).mint(0.0, "guest", TOPICS, numeric).text)["oa_user_id"] == "guest"
+
+
+def test_a_knob_names_the_topics_of_new_tokens_whatever_was_asked_for() -> None:
+    drifted = HEALTHY.with_value("issuer.scopes", " org:1:a , org:1:b,")
+    assert read(Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, drifted).text)["oa_sync_scopes"] == ["org:1:a", "org:1:b"]
+    for nothing in ("", " , "):
+        same = HEALTHY.with_value("issuer.scopes", nothing)
+        assert read(Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, same).text)["oa_sync_scopes"] == list(TOPICS)
+
+
+DEFECT_KNOB = [word for word in get_args(KNOBS["issuer.defect"].setting.kind) if word != "none"]
+
+
+@pytest.mark.parametrize("defect", DEFECT_KNOB)
+def test_a_token_with_a_defect_is_refused_for_the_reason_that_the_defect_is_named_after(defect: str) -> None:
+    text = Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.defect", defect)).text
+    assert outcome(text) == defect
+
+
+@pytest.mark.parametrize("defect", DEFECT_KNOB)
+def test_a_token_with_a_defect_still_says_whose_it_is(defect: str) -> None:
+    text = Issuer(RUN, EPOCH).mint(0.0, "7", TOPICS, HEALTHY.with_value("issuer.defect", defect)).text
+    assert claimed_member(text, 10) == 7
 
 
 def test_the_verifier_accepts_what_the_issuer_mints() -> None:
@@ -193,8 +241,71 @@ DEFECTS: dict[str, list[str | None]] = {
 }
 
 
+GUARDED = HEALTHY.with_value("verifier.anti_replay", value=True).with_value("verifier.max_age", 300.0)
+"""A verifier of the later original, beside its types."""
+
+LATER: dict[str, list[tuple[str, Settings]]] = {
+    "token_too_old": [(token(iat=EPOCH - 301), GUARDED), (token(iat=-(10**4000)), GUARDED)],
+    "missing_jti": [(token(jti=None), GUARDED), (token(jti=""), GUARDED), (token(jti=7), GUARDED)],
+    "token_revoked": [(token(), HEALTHY.with_value("verifier.revoked", value=True))],
+}
+"""What only a verifier refuses that knobs have made stricter."""
+
+
 def test_every_reject_reason_is_covered_here() -> None:
-    assert set(DEFECTS) == set(REJECT_REASONS)
+    assert {*DEFECTS, *LATER} == set(REJECT_REASONS)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "settings"),
+    [(reason, *case) for reason, cases in LATER.items() for case in cases],
+    ids=lambda _: "",
+)
+def test_a_stricter_verifier_refuses_for_a_reason_of_its_own(reason: str, text: str, settings: Settings) -> None:
+    assert outcome(text, settings=settings) == reason
+
+
+def test_a_token_is_not_too_old_at_the_very_end_of_the_age_that_it_may_have() -> None:
+    old = token(exp=EPOCH + 1000)
+    assert outcome(old, now=300.0, settings=GUARDED) == "authorized"
+    assert outcome(old, now=300.001, settings=GUARDED) == "token_too_old"
+    assert outcome(old, now=300.001) == "authorized"
+    ahead = GUARDED.with_value("verifier.clock_ahead", 1.0)
+    assert outcome(old, now=299.5, settings=ahead) == "token_too_old"
+
+
+STRICT = HEALTHY.with_value("verifier.requires_session", value=True)
+
+
+def test_a_verifier_may_require_a_session_and_a_device() -> None:
+    assert outcome(token(), settings=STRICT) == "invalid_claims"
+    assert outcome(token(oa_session_id="s"), settings=STRICT) == "invalid_claims"
+    assert outcome(token(oa_session_id="s", oa_device_id=1), settings=STRICT) == "invalid_claims"
+    assert outcome(token(oa_session_id="s", oa_device_id="d"), settings=STRICT) == "authorized"
+
+
+def test_a_verifier_may_take_the_user_id_for_a_number() -> None:
+    typed = HEALTHY.with_value("verifier.numeric_user_id", value=True)
+    assert outcome(token(oa_user_id="7"), settings=typed) == "invalid_token"
+    assert outcome(token(oa_user_id=True), settings=typed) == "invalid_token"
+    assert outcome(token(), settings=typed) == "invalid_token"
+    assert outcome(token(oa_user_id=7), settings=typed) == "authorized"
+
+
+def test_age_id_and_revocation_are_looked_at_last_and_in_this_order() -> None:
+    settings = GUARDED.with_value("verifier.revoked", value=True)
+    old = {"iat": EPOCH - 400, "nbf": EPOCH - 400}
+    assert outcome(token(**old, jti=None, aud="drifted"), settings=settings) == "claim_mismatch"
+    assert outcome(token(**old, jti=None), settings=settings) == "token_too_old"
+    assert outcome(token(jti=None), settings=settings) == "missing_jti"
+    assert outcome(token(), settings=settings) == "token_revoked"
+
+
+def test_a_remembered_token_is_judged_anew_by_a_verifier_that_has_become_stricter() -> None:
+    verifier, text = Verifier(RUN, EPOCH), token()
+    assert outcome(text, verifier=verifier) == "authorized"
+    assert outcome(text, settings=STRICT, verifier=verifier) == "invalid_claims"
+    assert outcome(text, verifier=verifier) == "authorized"
 
 
 @pytest.mark.parametrize(

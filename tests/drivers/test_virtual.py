@@ -74,6 +74,15 @@ def test_live_clients_send_a_heartbeat_every_20_seconds(plan: PlanFactory) -> No
         ("auth.claim-drift", "claim_mismatch"),
         ("auth.expired-tokens", "token_expired"),
         ("auth.missing-token", "missing_token"),
+        ("auth.clock-skew", "token_expired"),
+        ("auth.malformed-tokens", "invalid_token_format"),
+        ("auth.missing-claims", "invalid_claims"),
+        ("auth.claim-type", "invalid_token"),
+        ("auth.token-too-old", "token_too_old"),
+        ("auth.missing-jti", "missing_jti"),
+        ("auth.revoked-tokens", "token_revoked"),
+        ("auth.query-token-ignored", "missing_token"),
+        ("network.overload", "invalid_token"),
     ],
 )
 def test_an_auth_fault_shows_as_its_own_reject_reason_and_no_other(

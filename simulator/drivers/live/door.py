@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Awaitable
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from simulator.core.admission import HOLD
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.exporter import respond
 from simulator.drivers.live.socket import Socket
+from simulator.drivers.live.turnstile import Turnstile
 from simulator.drivers.live.upgrade import SOCKET_PATHS, SUBPROTOCOL, claimed_member, read_upgrade
-from simulator.errors import TokenRejected
+from simulator.errors import UpgradeRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from simulator.drivers.live.exporter import Exporter
     from simulator.drivers.live.resolved import Resolved
     from simulator.drivers.live.socket import Around
+    from simulator.drivers.live.turnstile import Ticket
     from simulator.drivers.live.upgrade import UpgradeRequest
     from simulator.drivers.live.waiting import WaitingRoom
 
@@ -32,6 +37,7 @@ class Door:
     """Answers every request to the server: with a page, with a refusal, or by letting a socket begin.
 
     `exporter` answers `/metrics`, `is_well` is what `/healthz` says; upgrades that a fault delays wait in `waiting`.
+    `on_crowd` hears of each client whose upgrade is one too many.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  # what a server hands over
@@ -42,6 +48,7 @@ class Door:
         exporter: Exporter,
         waiting: WaitingRoom,
         is_well: Callable[[], bool],
+        on_crowd: Callable[[int | None], None],
     ) -> None:
         self.resolved = resolved
         self._core = core
@@ -49,6 +56,8 @@ class Door:
         self._exporter = exporter
         self._waiting = waiting
         self._is_well = is_well
+        self._on_crowd = on_crowd
+        self.turnstile = Turnstile(core.admission, around.clock, lambda: self.resolved.everyone.admission)
 
     def route(self, connection: ServerConnection, request: Request) -> Awaitable[Response] | Response | None:
         """Answer a request that is none for a socket; None is for the upgrade to go on."""
@@ -70,7 +79,7 @@ class Door:
     def upgrade(
         self, connection: ServerConnection, request: Request, response: Response
     ) -> Awaitable[Response | None] | Response | None:
-        """Refuse a well-formed upgrade with 403 and no reason, or keep the socket that is to begin."""
+        """Refuse a well-formed upgrade with a status and no reason, or keep the socket that is to begin."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             return None
         asked = read_upgrade(request.path, request.headers.get_all("Sec-WebSocket-Protocol"))
@@ -84,30 +93,46 @@ class Door:
         self, connection: LiveConnection, asked: UpgradeRequest, member: int | None
     ) -> Response | None:
         """Let an upgrade wait; nobody counts one whose client hung up meanwhile."""
-        if await self._waiting.wait(connection, partial(self._delay, member)):
-            return self._admit(connection, asked, member)
-        return respond(HTTPStatus.SERVICE_UNAVAILABLE)
+        if not await self._waiting.wait(connection, partial(self._delay, member)):
+            return respond(HTTPStatus.SERVICE_UNAVAILABLE)
+        answer = self._admit(connection, asked, member)
+        return await answer if isinstance(answer, Awaitable) else answer
 
     def _delay(self, member: int | None) -> float:
         handshake = self.resolved.of(member).handshake
         return math.inf if handshake.hang else handshake.delay
 
-    def _admit(self, connection: LiveConnection, asked: UpgradeRequest, member: int | None) -> Response | None:
+    def _admit(
+        self, connection: LiveConnection, asked: UpgradeRequest, member: int | None
+    ) -> Awaitable[Response | None] | Response | None:
+        """Let an upgrade come to the handshake, unless there are too many of them."""
+        ticket: Ticket = asyncio.get_running_loop().create_future()
+        status = self._core.admit(self._around.clock(), ticket, self.resolved.of(member))
+        if status is None:
+            return self._shake_hands(connection, asked, member)
+        self._on_crowd(member)
+        return self._hold(connection, ticket, asked, member) if status == HOLD else respond(HTTPStatus(status))
+
+    async def _hold(
+        self, connection: LiveConnection, ticket: Ticket, asked: UpgradeRequest, member: int | None
+    ) -> Response | None:
+        if await self.turnstile.wait(connection, ticket):
+            return self._shake_hands(connection, asked, member)
+        return respond(HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _shake_hands(self, connection: LiveConnection, asked: UpgradeRequest, member: int | None) -> Response | None:
         if asked.form is None:
             return respond(HTTPStatus.FORBIDDEN)
         settings = self.resolved.of(member)
+        if asked.token is not None and len(asked.token) > self._around.limits.token_characters:
+            self._core.count_refused("invalid_token")
+            return respond(HTTPStatus(settings.handshake.refusal_status))
         try:
-            self._check_length(asked.token)
             session = self._core.handshake(self._around.clock(), asked.token, settings)
-        except TokenRejected:
-            return respond(HTTPStatus.FORBIDDEN)
+        except UpgradeRefused as refused:
+            return respond(HTTPStatus(refused.status))
         connection.socket = Socket(session, asked.form, member, settings, self._around)
         return None
-
-    def _check_length(self, token: str | None) -> None:
-        if token is not None and len(token) > self._around.limits.token_characters:
-            self._core.count_refused("invalid_token")
-            raise TokenRejected("invalid_token")
 
 
 def select_subprotocol(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

@@ -7,6 +7,7 @@ empty, or an object with `scopes` (some of the topics; all of them if it is left
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import re
 from http import HTTPStatus
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect
 
 from simulator.core.metrics import Metrics
-from simulator.core.tokens import Issuer, derive_key
+from simulator.core.tokens import Issuer, choose_scopes, derive_key
 from simulator.drivers.live.exposition import CONTENT_TYPE, make_registry, write_metrics
 from simulator.drivers.live.resolved import Resolved
 from simulator.errors import MintFailed
@@ -68,6 +69,18 @@ class _Refused(Exception):
         self.message = message
 
 
+_PROBLEMS: dict[str, tuple[HTTPStatus, str, str]] = {
+    problem[1]: problem
+    for problem in (
+        (HTTPStatus.SERVICE_UNAVAILABLE, "sync_token_unavailable", "tokens cannot be issued now"),
+        (HTTPStatus.FORBIDDEN, "policy_denied", "a policy does not allow it"),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_scope", "scopes are some of the topics"),
+        (HTTPStatus.UNAUTHORIZED, "unauthenticated", "who asks is not known"),
+    )
+}
+"""By code, with which the core's issuer refuses."""
+
+
 class TokenEndpoint:
     """Mints tokens by the `issuer.*` knobs, client by client, and counts each request as ok or error.
 
@@ -107,6 +120,7 @@ class TokenEndpoint:
         body = {"required": False, "content": {"application/json": {"schema": TokenRequest.model_json_schema()}}}
         refusals: dict[int | str, dict[str, Any]] = {
             401: {"description": "unauthenticated"},
+            403: {"description": "policy_denied"},
             413: {"description": "payload_too_large"},
             422: {"description": "invalid_scope or invalid_request"},
             503: {"description": "sync_token_unavailable"},
@@ -116,53 +130,71 @@ class TokenEndpoint:
         app.get("/healthz")(_say_ok)
         return app
 
-    async def _answer(self, request: Request) -> JSONResponse:
+    async def _answer(self, request: Request) -> Response:
         """Mint a short-lived token for the sync socket."""
         try:
             content = await self._mint(request)
         except _Refused as refused:
             self.metrics.add(("token_mint", "error"))
             return JSONResponse({"code": refused.code, "message": refused.message}, refused.status, _NO_STORE)
+        if content is None:
+            return Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         self.metrics.add(("token_mint", "ok"))
         return JSONResponse(content, headers=_NO_STORE)
 
-    async def _mint(self, request: Request) -> dict[str, Any]:
+    async def _mint(self, request: Request) -> dict[str, Any] | None:
+        """Return what a client gets with its token; None if it was gone before its token came."""
         member = self._authenticate(request)
-        resolved = self._resolved
-        settings = resolved.of(member if member < resolved.size else None)
         asked = _read_body(await _receive_body(request))
         scopes = self._choose_scopes(asked)
-        settings = _choose_ttl(asked, settings, resolved.conditions.baseline)
+        delay = self._settings_of(member).issuer.delay
+        if delay and not await _wait(request, delay):
+            return None
+        settings = _choose_ttl(asked, self._settings_of(member), self._resolved.conditions.baseline)
         try:
             token = self._issuer.mint(self._clock(), str(member), scopes, settings)
-        except MintFailed:
-            message = "tokens cannot be issued now"
-            raise _Refused(HTTPStatus.SERVICE_UNAVAILABLE, "sync_token_unavailable", message) from None
+        except MintFailed as failed:
+            raise _Refused(*_PROBLEMS[failed.reason]) from None
         return {
             "token": token.text,
             "token_type": "Bearer",
             "expires_in": int(settings.issuer.ttl),
             "expires_at": self._epoch + int(token.expires_at),
-            "scopes": list(scopes),
+            "scopes": list(choose_scopes(scopes, settings)),
         }
+
+    def _settings_of(self, member: int) -> Settings:
+        resolved = self._resolved
+        return resolved.of(member if member < resolved.size else None)
 
     def _authenticate(self, request: Request) -> int:
         """Return the number of the client that asks."""
         found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").encode())
         if found is None or not hmac.compare_digest(found[1], self.access.encode()):
-            raise _Refused(HTTPStatus.UNAUTHORIZED, "unauthenticated", "who asks is not known")
+            raise _Refused(*_PROBLEMS["unauthenticated"])
         return int(found[2])
 
     def _choose_scopes(self, asked: TokenRequest) -> tuple[str, ...]:
         if asked.scopes is None:
             return self._topics
         if not asked.scopes or not set(asked.scopes) <= set(self._topics):
-            raise _Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_scope", "scopes are some of the topics")
+            raise _Refused(*_PROBLEMS["invalid_scope"])
         return tuple(dict.fromkeys(asked.scopes))
 
     async def _scrape(self) -> Response:
         """Show the counters in Prometheus' text format."""
         return Response(write_metrics(self._registry), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _wait(request: Request, seconds: float) -> bool:
+    """Wait for a time, and return whether the client did, too."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return True
+    return False
 
 
 async def _say_ok() -> Response:

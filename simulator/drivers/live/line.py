@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.protocol import State
 
 from simulator.core.codec import Received, decode_message, encode_request
 from simulator.core.messages import Accepted, ChannelClosed, Join, Leave, Refused, SocketClosed, Upgrade
+from simulator.core.server import TOKEN_STATUSES
 from simulator.drivers.live.path import Path
 from simulator.errors import FrameError
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 UNDER_WAY_SECONDS = 0.01
 """How long the request of a client that hung up before it was answered goes on: its server may have it by then."""
 
-_REFUSALS = frozenset({401, 403})
 _PROTOCOL_ERROR = 1002
 _ACCEPTED = Accepted()
 _CLOSED_BY_CLIENT = SocketClosed(1000)
@@ -50,6 +51,10 @@ class Owner(Protocol):
         """Take note of a message that came from the server, whether the client will hear it or not."""
         ...
 
+    def on_old_age(self) -> None:
+        """Take note that a proxy ended the socket because of its age."""
+        ...
+
     def forget(self, line: Line) -> None:
         """Take note that nothing can come of a line any more."""
         ...
@@ -59,9 +64,12 @@ class Line:
     """A socket: a client's messages go in by `send`, the server's come out by its owner's `hear`."""
 
     __slots__ = (
+        "_accepted_at",
         "_is_closing",
         "_join_ref",
         "_left_ref",
+        "_network",
+        "_old_age",
         "_outside",
         "_owner",
         "_path",
@@ -79,6 +87,7 @@ class Line:
         self.beats = 0
         self._outside = outside
         self._owner = owner
+        self._network = network
         self._path = Path(outside, network, self._arrive)
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -86,6 +95,13 @@ class Line:
         self._join_ref: str | None = None
         self._is_closing = False
         self._left_ref: str | None = None
+        self._accepted_at = 0.0
+        self._old_age: asyncio.TimerHandle | None = None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether neither end of the socket has begun to close it."""
+        return self._socket is not None and self._socket.state is State.OPEN
 
     @property
     def is_connected(self) -> bool:
@@ -107,15 +123,18 @@ class Line:
         self._path.carry("up", (message, encode_request(replace(message, ref=ref), self._join_ref)))
 
     def hang_up(self) -> None:
-        """Close the socket; the client hears nothing more of it."""
+        """Close the socket; the client hears nothing more of it, and nor does the server if it is left half-open."""
         self.is_open = False
-        self._path.carry("up", _CLOSED_BY_CLIENT)
+        if not self._network.half_open:
+            self._path.carry("up", _CLOSED_BY_CLIENT)
         self._drop_unsent_upgrade()
         self._end_if_over()
 
     def set_network(self, network: Network) -> None:
         """Take the network's new state."""
+        self._network = network
         self._path.set_network(network)
+        self._await_old_age()
 
     def release(self) -> None:
         """Let go on what a black hole held back, if the path is back."""
@@ -184,6 +203,8 @@ class Line:
             self._path.carry("down", SocketClosed())
         else:
             self._socket = socket
+            self._accepted_at = self._outside.now()
+            self._await_old_age()
             self._owner.on_answered(_ACCEPTED)
             if self._is_closing:
                 await socket.close()
@@ -191,13 +212,24 @@ class Line:
             self._path.carry("down", _ACCEPTED)
             await self._listen(socket)
 
+    def _await_old_age(self) -> None:
+        """Set when a proxy on the way ends the socket, if there is one that does."""
+        if self._old_age is not None:
+            self._old_age.cancel()
+            self._old_age = None
+        if self.is_up and self._network.max_age:
+            due = self._accepted_at + self._network.max_age
+            self._old_age = self._outside.call_at(due, self._end_at_old_age)
+
+    def _end_at_old_age(self) -> None:
+        if self._socket is not None and self.is_up:
+            self._owner.on_old_age()
+            self._socket.transport.abort()
+
     def _on_refused(self, status: int) -> None:
-        if status not in _REFUSALS:
-            self._path.carry("down", SocketClosed())
-            return
         refused = Refused(status)
         self._owner.on_answered(refused)
-        self._path.carry("down", refused)
+        self._path.carry("down", refused if status in TOKEN_STATUSES else SocketClosed())
 
     async def _listen(self, socket: ClientConnection) -> None:
         try:
@@ -228,6 +260,8 @@ class Line:
             self._path.clear()
 
     def _end_if_over(self, _task: object = None) -> None:
+        if self._old_age is not None and not self.is_up:
+            self._old_age.cancel()
         running = self._task is not None and not self._task.done()
         if not self.is_open and not running and self._path.is_empty("up"):
             self._path.clear()

@@ -8,7 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
-from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
+from simulator.core.messages import (
+    Accepted,
+    ChannelClosed,
+    ErrorPush,
+    Join,
+    Refused,
+    Subscribe,
+    Upgrade,
+    is_forbidden,
+)
+from simulator.core.server import TOKEN_STATUSES
 from simulator.drivers.live.line import Line
 from simulator.errors import MintFailed
 
@@ -141,6 +151,8 @@ class Member:
         if self._beat_timer is not None:
             self._beat_timer.cancel()
         if line is not None:
+            if line.is_up:
+                self._outside.reach.meet(self._index, "hang_up")
             line.hang_up()
 
     def _go_live(self) -> None:
@@ -174,17 +186,23 @@ class Member:
         elif isinstance(message, Subscribe):
             self._outside.reach.meet(self._index, "resume")
             self._outside.reach.meet(self._index, "replay")
+        elif isinstance(message, Join):
+            self._outside.reach.meet(self._index, "join")
 
     def on_answered(self, message: ServerMessage | Accepted | Refused) -> None:
         """Take note of what the server says about what is altered, and of harm."""
-        if isinstance(message, Accepted | Refused):
+        if isinstance(message, Accepted) or (isinstance(message, Refused) and message.status in TOKEN_STATUSES):
             self._outside.reach.meet(self._index, "handshake")
         if isinstance(message, Accepted):
             self._outside.reach.meet(self._index, "accepted")
         if isinstance(message, ErrorPush):
             self._outside.reach.meet(self._index, "stale")
-        elif isinstance(message, Refused | ChannelClosed):
+        elif isinstance(message, Refused | ChannelClosed) or is_forbidden(message):
             self._outside.reach.harmed.add(self._index)
+
+    def on_old_age(self) -> None:
+        """Take note that a proxy ended a socket because of its age."""
+        self._outside.reach.meet(self._index, "old_age")
 
     def forget(self, line: Line) -> None:
         """Take note that nothing can come of a line any more."""

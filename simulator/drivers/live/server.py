@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
 
     from simulator.conditions import Conditions, Impulse, Population, Share
+    from simulator.core.codec import Received
+    from simulator.core.messages import ClientMessage
     from simulator.drivers.live.exposition import Exposed
-    from simulator.drivers.live.socket import Sockets
+    from simulator.drivers.live.socket import Socket, Sockets
     from simulator.drivers.reach import Point
 
 SERVICE_RESTART = 1012
@@ -71,7 +73,7 @@ class LiveServer:
         self.log = EventLog(topics)
         self.metrics = Metrics(initialise=initialise_series)
         self.touched: dict[str, set[int]] = {}
-        """Per injection, the clients of a server that stood still, or that was not shown to whoever scraped it."""
+        """Per injection, the clients of a server that stood still, was not shown to a scrape, or had no room."""
         self._limits = limits or Limits()
         self._clock = clock
         self._population = population
@@ -95,6 +97,7 @@ class LiveServer:
             ),
             self._waiting,
             self._is_well,
+            lambda member: self._touch("crowd", () if member is None else (member,)),
         )
 
     # --- its life
@@ -135,6 +138,7 @@ class LiveServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._waiting.close()
+        self._door.turnstile.close()
         if self._listening is not None:
             self._listening.close(code=SERVICE_RESTART)
             await self._listening.wait_closed()
@@ -168,6 +172,7 @@ class LiveServer:
             if settings != socket.settings:
                 socket.change(settings)
         self._waiting.wake()
+        self._door.turnstile.wake()
         self._stall.wake()
 
     def strike(self, impulse: Impulse) -> frozenset[int]:
@@ -226,7 +231,11 @@ class LiveServer:
             socket.end_by(socket.settings.handshake.drop_code)
         try:
             for number in count(1):
-                socket.receive(await connection.recv())
+                received = socket.read(await connection.recv())
+                if received is not None and await self._is_ready(connection, socket, received):
+                    socket.answer(received)
+                elif received is not None and connection.connection_lost_waiter.done():
+                    break  # what it sent after its join was for a channel that it did not get
                 if connection.paused:
                     await connection.drain()
                 if number % FRAMES_AT_A_TIME == 0:
@@ -235,6 +244,12 @@ class LiveServer:
             pass
         finally:
             socket.lost()
+
+    async def _is_ready(self, connection: LiveConnection, socket: Socket, received: Received[ClientMessage]) -> bool:
+        """Let a join take its time, and return whether its client still waits for it."""
+        if not socket.takes_long(received):
+            return True
+        return await self._waiting.wait(connection, lambda: socket.settings.handshake.join_delay)
 
 
 async def publish_forever(server: LiveServer, rate: float) -> None:

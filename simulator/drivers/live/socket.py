@@ -113,19 +113,22 @@ class Socket:
 
     # --- frames
 
-    def receive(self, data: str | bytes) -> None:
-        """Take a message from the client and send the answers."""
+    def read(self, data: str | bytes) -> Received[ClientMessage] | None:
+        """Return the message in what came from the client; None ends the socket, or finds it ended."""
         if not self.is_open:
-            return
+            return None
         if isinstance(data, bytes):
             self.close(NO_TEXT, "the channel has no binary frames")
-            return
+            return None
         try:
-            received = decode_request(data, self.form)
+            return decode_request(data, self.form)
         except FrameError:
             self.close(NO_FRAME)
-            return
-        self._answer(received)
+            return None
+
+    def takes_long(self, received: Received[ClientMessage]) -> bool:
+        """Tell whether a message is a join that takes its time, with the socket unread meanwhile."""
+        return self.settings.handshake.join_delay > 0 and isinstance(received.message, Join)
 
     def touch(self) -> None:
         """Take note that something came from the client."""
@@ -147,7 +150,10 @@ class Socket:
             return
         connection.transport.write(data)
 
-    def _answer(self, received: Received[ClientMessage]) -> None:
+    def answer(self, received: Received[ClientMessage]) -> None:
+        """Send the answers to a message, unless the socket ended meanwhile."""
+        if not self.is_open:
+            return
         now, message, session = self._around.clock(), received.message, self.session
         joined_ref = self.join_ref
         joined = session.state is State.JOINED

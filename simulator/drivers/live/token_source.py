@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from simulator.core.tokens import Token
+from simulator.core.tokens import MINT_PATIENCE_SECONDS, Token
 from simulator.drivers.live.issuer import TOKEN_PATH, authorization
 from simulator.errors import MintFailed
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 64
 """Requests that one process has under way at a time; the others wait."""
 
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = MINT_PATIENCE_SECONDS
 LONGEST_ANSWER = 65_536
 
 

@@ -24,6 +24,7 @@ SUBPROTOCOL = "phoenix"
 
 _TOKEN_PREFIX = "base64url.bearer.phx."  # noqa: S105  # the name of a header's field, no token
 _MOST_PARAMETERS = 100
+_LEAST_SEGMENTS = 2
 _MEMBER = re.compile(r"user:(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
@@ -54,7 +55,7 @@ def claimed_member(token: str | None, size: int) -> int | None:
     A fault for a share of the clients can thus meet them before, or without, the check.
     """
     segments = token.split(".") if token else []
-    if len(segments) != 3:
+    if len(segments) < _LEAST_SEGMENTS:
         return None
     try:
         payload = json.loads(base64.urlsafe_b64decode(segments[1] + "=" * (-len(segments[1]) % 4)))

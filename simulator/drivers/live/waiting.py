@@ -6,8 +6,6 @@ import asyncio
 import math
 from typing import TYPE_CHECKING
 
-from websockets.protocol import State
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -26,7 +24,7 @@ class WaitingRoom:
         connection.be_patient()
         loop = asyncio.get_running_loop()
         began = loop.time()
-        while not self._is_closed and connection.state is State.CONNECTING:
+        while not self._is_closed and not connection.connection_lost_waiter.done():
             left = began + delay() - loop.time()
             if left <= 0:
                 return True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.conditions import PurgeTopics, Settings, Share
+from simulator.conditions import KNOBS, PurgeTopics, Settings, Share
 from simulator.core.plan import Step
 from simulator.core.profiles import PROFILES
 from simulator.drivers.virtual import run_virtual
@@ -72,6 +72,36 @@ def test_knobs_that_no_fault_uses_count_the_same(plan: PlanFactory, knob: str, v
     # Off the scrapes' own times: who looks for silence does so a microsecond late on a real loop.
     steps = (*calm.steps, Step(125.25, base.vary(knob, value, Share(0.5))), Step(300.25, base))
     _assert_alike(replace(calm, steps=steps))
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"admission.rate": 0.05, "admission.burst": 2, "admission.answer": "hold"},
+        {"admission.rate": 0.1, "admission.answer": "401"},
+        {"admission.rate": 0.1, "admission.answer": "hold", "handshake.delay": 3.0},
+        {"issuer.delay": 7.5},
+        {"issuer.delay": 30.0},
+        {"handshake.join_delay": 12.0},
+        {"handshake.join_delay": 12.0, "network.half_open": True},
+        {"network.half_open": True, "network.latency": 0.25},
+        {"network.half_open": True, "liveness.transport_idle": 100.0},
+        {"network.max_age": 33.0, "network.half_open": True},
+        {"network.max_age": 33.0, "network.black_hole": True},
+        {"issuer.defect": "invalid_token_encoding", "handshake.refusal_status": 401},
+    ],
+    ids=lambda knobs: "-".join(f"{name.partition('.')[2]}-{value}" for name, value in knobs.items()),
+)
+def test_what_makes_clients_wait_or_leave_counts_the_same(plan: PlanFactory, knobs: dict[str, object]) -> None:
+    short_lived = Settings().with_value("retention.horizon", 120.0).with_value("issuer.ttl", 45.0)
+    calm = _mixed(plan(clients=16, seconds=400.0, baseline=short_lived))
+    varied = base = replace(calm.steps[0].conditions, injection="knobs")
+    for knob, value in knobs.items():
+        varied = varied.vary(knob, value, EVERYONE if KNOBS[knob].shared else Share(0.5))
+    churning = replace(calm.fleet, habits=replace(calm.fleet.habits, session_lifetime_seconds=90, offline_seconds=20))
+    steps = (*calm.steps, Step(125.25, varied), Step(300.25, base))
+    run = _assert_alike(replace(calm, fleet=churning, steps=steps))
+    assert run.reached.touched["knobs"]
 
 
 @pytest.mark.parametrize("latency", [0.25, 7.0])

@@ -162,6 +162,54 @@ def test_a_black_hole_holds_what_clients_send_and_their_sockets_stay_open(run_li
     run_live(script)
 
 
+def test_sockets_that_are_left_half_open_stand_at_the_server_until_they_are_silent_for_too_long(
+    run_live: RunLive,
+) -> None:
+    async def script(bench: LiveBench) -> None:
+        left = bench.conditions.vary("network.half_open", value=True)
+        calmer = replace(QUICK, heartbeat_interval_seconds=0.25)
+        async with _running(bench.url(), _token_source(bench), bench.conditions, profile=calmer) as fleet:
+            await _until(lambda: fleet.states() == {"live": SIZE})
+            fleet.apply(left.vary("clients.online", value=False))
+            assert (fleet.states(), fleet.connected) == ({"held": SIZE}, 0)
+            fleet.apply(left)
+            await _until(lambda: fleet.states() == {"live": SIZE})
+            assert bench.server.open_sockets >= 2 * SIZE
+            bench.server.apply(bench.conditions.vary("liveness.transport_idle", 1.0))
+            await _until(lambda: bench.server.open_sockets == SIZE)
+            closed, lost = bench.disconnects
+            assert (closed, lost >= SIZE) == (0, True)
+
+    run_live(script)
+
+
+def test_a_proxy_ends_sockets_at_their_age_and_their_clients_come_back(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        half = Share(0.5)
+        old = replace(bench.conditions, injection="old").vary("network.max_age", 0.2, half)
+        async with _running(bench.url(), _token_source(bench), old) as fleet:
+            await _until(lambda: bench.disconnects[1] >= SIZE)
+            assert fleet.touched == {"old": set(bench.population.members(half))}
+            assert bench.disconnects[0] == 0
+            fleet.apply(bench.conditions)
+            await _until(lambda: fleet.states() == {"live": SIZE})
+
+    run_live(script)
+
+
+def test_a_client_that_is_turned_away_by_a_crowd_is_noted_as_harmed(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        crowd = bench.conditions.vary("admission.rate", 0.001).vary("admission.answer", "503")
+        bench.server.apply(crowd)
+        async with _running(bench.url(), _token_source(bench), bench.conditions) as fleet:
+            await _until(lambda: len(fleet.harmed) == SIZE - 1)
+            bench.server.apply(bench.conditions)
+            await _until(lambda: fleet.states() == {"live": SIZE})
+            assert bench.count("socket_auth", "error", "invalid_token") == 0
+
+    run_live(script)
+
+
 def test_two_fleets_share_one_population(run_live: RunLive) -> None:
     async def script(bench: LiveBench) -> None:
         half = SIZE // 2

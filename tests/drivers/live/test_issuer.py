@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -169,7 +171,7 @@ def test_a_body_that_is_too_long_is_not_read_to_its_end(bench: IssuerBench) -> N
 
 
 def test_an_endpoint_that_is_down_says_that_tokens_are_unavailable_to_its_share_only(bench: IssuerBench) -> None:
-    bench.endpoint.apply(bench.conditions.vary("issuer.available", value=False, share=HALF))
+    bench.endpoint.apply(bench.conditions.vary("issuer.answer", "unavailable", HALF))
     answers = [bench.ask(member) for member in range(11)]
     down = [member for member, response in enumerate(answers) if response.status_code == 503]
     assert down == bench.population.members(HALF)
@@ -177,6 +179,61 @@ def test_an_endpoint_that_is_down_says_that_tokens_are_unavailable_to_its_share_
     assert bench.counts == (6, 5)
     bench.endpoint.apply(bench.conditions)
     assert bench.ask(down[0]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        ("unavailable", 503, "sync_token_unavailable"),
+        ("denied", 403, "policy_denied"),
+        ("invalid_scope", 422, "invalid_scope"),
+        ("unauthenticated", 401, "unauthenticated"),
+    ],
+)
+def test_each_class_of_failures_has_its_status_and_its_code(
+    bench: IssuerBench, answer: str, status: int, code: str
+) -> None:
+    bench.endpoint.apply(bench.conditions.vary("issuer.answer", answer))
+    response = bench.ask()
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert bench.counts == (0, 1)
+
+
+def test_a_slow_endpoint_answers_late_by_the_conditions_that_hold_then(bench: IssuerBench) -> None:
+    bench.endpoint.apply(bench.conditions.vary("issuer.delay", 1.0, HALF))
+    changes = threading.Timer(0.1, bench.endpoint.apply, [bench.conditions.vary("issuer.answer", "denied")])
+    changes.start()
+    response = bench.ask(bench.population.members(HALF)[0])
+    assert (response.elapsed.total_seconds() >= 0.99, response.status_code) == (True, 403)
+
+
+def test_a_question_whose_asker_lost_patience_is_counted_as_nothing(bench: IssuerBench) -> None:
+    bench.endpoint.apply(bench.conditions.vary("issuer.delay", 60.0))
+    with pytest.raises(httpx.ReadTimeout):
+        bench.ask(timeout=0.1)
+    bench.endpoint.apply(bench.conditions)
+    assert bench.ask().status_code == 200
+    assert bench.counts == (1, 0)
+
+
+def test_an_endpoint_that_stops_does_not_wait_for_those_that_it_keeps_waiting(bench: IssuerBench) -> None:
+    bench.endpoint.apply(bench.conditions.vary("issuer.delay", 60.0))
+    asking = threading.Thread(target=_ask_in_vain, args=[bench])
+    asking.start()
+    time.sleep(0.1)
+    bench.serving.stop()
+    asking.join(timeout=10)
+    assert not asking.is_alive()
+
+
+def _ask_in_vain(bench: IssuerBench) -> None:
+    with suppress(httpx.HTTPError):
+        bench.ask()
+
+
+def test_the_answer_says_which_topics_the_token_allows(bench: IssuerBench) -> None:
+    bench.endpoint.apply(bench.conditions.vary("issuer.scopes", "org:1:a"))
+    assert bench.ask().json()["scopes"] == ["org:1:a"]
 
 
 def test_the_keyring_is_its_own_so_that_it_and_the_verifier_can_drift_apart(bench: IssuerBench) -> None:

@@ -123,6 +123,192 @@ def test_a_server_that_stops_sends_away_whoever_waits(run_live: RunLive) -> None
     run_live(script)
 
 
+# --- too many upgrades
+
+
+@pytest.mark.parametrize("status", [503, 500, 429, 401])
+def test_who_is_one_too_many_gets_the_status_and_the_server_knows_whom(run_live: RunLive, status: int) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.overload", rate=0.001, answer=str(status)))
+        async with bench.client(0) as client:
+            await client.join()
+            with pytest.raises(InvalidStatus) as refused:
+                async with bench.client(1):
+                    pass
+            assert refused.value.response.status_code == status
+            await client.beat()
+        assert bench.server.touched == {"x": {1}}
+        assert bench.count("socket_auth", "error", "invalid_token") == (status == 401)
+        bench.server.apply(bench.conditions)
+        async with bench.client(1) as client:
+            await client.join()
+
+    run_live(script)
+
+
+def test_who_is_held_comes_in_one_by_one_at_the_rate(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        loop, times = asyncio.get_running_loop(), list[float]()
+
+        async def come_in(member: int) -> None:
+            async with bench.client(member, open_timeout=None) as client:
+                times.append(loop.time() - began)
+                await client.join()
+
+        bench.server.apply(under("network.overload", rate=20.0, answer="hold"))
+        began = loop.time()
+        await asyncio.gather(*(come_in(member) for member in range(6)))
+        assert all(at >= turn / 20.0 - 0.01 for turn, at in enumerate(times))
+        assert bench.server.touched == {"x": bench.server.touched["x"]}
+        assert len(bench.server.touched["x"]) == 5
+
+    run_live(script)
+
+
+async def hold(bench: LiveBench) -> asyncio.Task[None]:
+    """Let nobody in but one, and return the wait of another."""
+    bench.server.apply(under("network.overload", rate=0.0011, answer="hold"))
+    await enter(bench)
+    held = asyncio.create_task(enter(bench))
+    await bench.until(lambda: bool(bench.server._door.turnstile._waiting))  # noqa: SLF001
+    return held
+
+
+def test_who_is_held_comes_in_when_the_fault_is_over(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        held = await hold(bench)
+        assert bench.count("socket_auth", "ok", "authorized") == 1
+        bench.server.apply(bench.conditions)
+        await held
+        assert bench.count("socket_auth", "ok", "authorized") == 2
+
+    run_live(script)
+
+
+def test_who_hangs_up_while_it_is_held_leaves_the_queue(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        held = await hold(bench)
+        held.cancel()
+        await bench.until(lambda: not bench.server._door.turnstile._waiting)  # noqa: SLF001
+        assert bench.server._door._core.admission.next_at(0.0, under("network.overload").settings().admission) is None  # noqa: SLF001
+        bench.server.apply(bench.conditions)
+        assert bench.count("socket_auth", "ok", "authorized") == 1
+
+    run_live(script)
+
+
+def test_a_server_that_stops_sends_away_whoever_is_held(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        held = await hold(bench)
+        await bench.server.stop()
+        with pytest.raises((InvalidStatus, OSError)):
+            await held
+
+    run_live(script)
+
+
+# --- what is refused, and how
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "counted"),
+    [("auth.wrong-origin", 403, 0), ("auth.query-token-ignored", 401, 1), ("auth.missing-token", 403, 1)],
+)
+def test_a_refusal_has_its_status_no_reason_and_its_place_before_or_after_the_count(
+    run_live: RunLive, name: str, status: int, counted: int
+) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under(name))
+        with pytest.raises(InvalidStatus) as refused:
+            async with bench.client():
+                pass
+        assert (refused.value.response.status_code, refused.value.response.body) == (status, b"")
+        assert bench.count("socket_auth", "error", "missing_token") == counted
+
+    run_live(script)
+
+
+def test_a_token_for_topics_that_the_server_does_not_know_joins_and_may_subscribe_to_none(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        drifted = under("auth.scope-drift").settings()
+        async with bench.client(token=bench.token(settings=drifted)) as client:
+            assert (await client.join())[4]["response"]["allowed_topics"] == []
+            (reply,) = await client.subscribe("a")
+            assert reply[4] == {"status": "error", "response": {"code": "forbidden_topic", "forbidden_topics": ["a"]}}
+
+    run_live(script)
+
+
+# --- joins that take their time
+
+
+def test_a_slow_join_is_answered_late_and_what_came_after_it_waits_for_it(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.slow-join", delay=0.2))
+        loop = asyncio.get_running_loop()
+        async with bench.client() as client:
+            began = loop.time()
+            await client.send("1", "1", "sync:v1", "phx_join", {})
+            await client.send(None, "2", "phoenix", "heartbeat", {})
+            assert bench.count("socket_connection", "connect", "ok") == 0
+            first, second = await client.receive(), await client.receive()
+            assert loop.time() - began >= 0.19
+            assert [first[1], second[1]] == ["1", "2"]
+            assert bench.count("socket_connection", "connect", "ok") == 1
+
+    run_live(script)
+
+
+def test_a_join_whose_client_hung_up_meanwhile_is_never_done(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.slow-join", delay=3600.0))
+        async with bench.client() as client:
+            await client.send("1", "1", "sync:v1", "phx_join", {})
+            await client.send("2", "2", "sync:v1", "phx_join", {})
+            await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        await bench.until(lambda: bench.server.open_sockets == 0)
+        assert bench.count("socket_connection", "connect", "ok") == 0
+        bench.server.apply(bench.conditions)
+        async with bench.client() as client:
+            await client.join()
+
+    run_live(script)
+
+
+def test_what_came_after_a_join_that_was_never_done_counts_for_nothing(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.join()
+            bench.server.apply(under("network.slow-join", delay=3600.0))
+            await client.send("2", "2", "sync:v1", "phx_join", {})
+            await client.send(None, "3", "sync:v1", "sync:heartbeat", {})
+            await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+        await bench.until(lambda: bench.server.open_sockets == 0)
+        assert bench.count("socket_connection", "connect", "ok") == 1
+        assert bench.count("socket_heartbeat", "client") == 0
+
+    run_live(script)
+
+
+def test_a_join_that_waits_is_done_when_the_fault_is_over_and_its_socket_closed_when_the_server_stops(
+    run_live: RunLive,
+) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("network.slow-join", delay=3600.0))
+        async with bench.client() as client, bench.client(1) as other:
+            await client.send("1", "1", "sync:v1", "phx_join", {})
+            await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+            bench.server.apply(bench.conditions)
+            assert (await client.receive())[4]["status"] == "ok"
+            bench.server.apply(under("network.slow-join", delay=3600.0))
+            await other.send("1", "1", "sync:v1", "phx_join", {})
+            await bench.until(lambda: bool(bench.server._waiting._alarms))  # noqa: SLF001
+            await bench.server.stop()
+            assert await other.closed() == 1012
+
+    run_live(script)
+
+
 # --- /metrics
 
 

@@ -149,7 +149,7 @@ def test_the_real_endpoint_gives_tokens_that_the_verifier_takes() -> None:
             claims = Verifier(SECRET, EPOCH).verify(NOW, token.text, Settings())
             assert claims.subject == "user:3"
             assert token.expires_at == claims.expires_at - EPOCH
-            endpoint.apply(Conditions().vary("issuer.available", value=False))
+            endpoint.apply(Conditions().vary("issuer.answer", "unavailable"))
             with pytest.raises(MintFailed, match="sync_token_unavailable"):
                 await source(NOW, 3)
 

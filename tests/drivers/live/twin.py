@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from simulator.core.recording import Reached, Recording, Run
-from simulator.core.tokens import Issuer
+from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer
 from simulator.drivers.agenda import Rank
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.drivers.live.server import LiveServer, publish_forever
@@ -74,7 +74,10 @@ class _Twin:
         loop.call_at(plan.duration_seconds, over.set_result, None, context=rank_context(END_OF_INSTANT))
         await asyncio.wait([over, *work], return_when=asyncio.FIRST_COMPLETED)
         await self._end(work)
-        reached = Reached.of(plan.population.size, self._fleet.touched, self._fleet.harmed)
+        touched = {name: set(members) for name, members in self._fleet.touched.items()}
+        for name, members in self._server.touched.items():
+            touched.setdefault(name, set()).update(members)
+        reached = Reached.of(plan.population.size, touched, self._fleet.harmed)
         return Run(self._recording, reached)
 
     async def _end(self, work: list[asyncio.Task[None]]) -> None:
@@ -103,7 +106,14 @@ class _Twin:
         self._at(due, Rank.SCRAPE, partial(self._scrape, number + 1))
 
     async def _mint(self, now: float, member: int) -> Token:
+        """Do as the endpoint does with a question, and as its client's patience has it."""
         topics, metrics = self._plan.fleet.habits.topics, self._server.metrics
+        delay = self._settings[member].issuer.delay
+        if delay:
+            await asyncio.sleep(min(delay, MINT_PATIENCE_SECONDS))
+        if delay >= MINT_PATIENCE_SECONDS:
+            raise MintFailed("timeout")
+        now = asyncio.get_running_loop().time()
         try:
             token = self._issuer.mint(now, str(member), topics, self._settings[member])
         except MintFailed:
