@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from simulator.conditions import Fault, Seconds, setting
+from simulator.conditions import Fault, PurgeTopics, ResetSequences, Seconds, setting
 
 if TYPE_CHECKING:
-    from simulator.conditions import Conditions, Share
+    from simulator.conditions import Conditions, Impulse, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class LongOffline(Fault):
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C1",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Turn the machines off."""
@@ -35,6 +36,7 @@ class RetentionCut(Fault):
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C2",)
     horizon: Seconds = setting(5.0, "retention horizon at full level", at_least=0.001)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -51,7 +53,59 @@ class ResendZero(Fault):
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C4", "C5")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let clients send 0."""
         return conditions.vary("clients.resume", "zero", share)
+
+
+@dataclass(frozen=True, slots=True)
+class Purge(Fault):
+    """Everything in the event log is deleted, as by a runaway job or a truncated table.
+
+    Clients that come back below the head should be told `stale_cursor`, but the floor of an empty topic is 0: their
+    cursors are taken, what they missed is gone, and nobody says so. Seen by: no alert; the verdict counts the clients
+    as `purged_gap`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C6",)
+
+    def impulses(self, share: Share) -> tuple[Impulse, ...]:
+        """Empty every topic."""
+        return (PurgeTopics(),) if share.fraction else ()
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceReset(Fault):
+    """The event log goes back to an earlier state, as after a restore, and numbers its events anew from there.
+
+    Clients come back with cursors ahead of the head. The original takes them: it sends nothing until the numbers have
+    caught up, and what came under them is lost. A log with epochs (`log.epochs`) tells them `stale_cursor` instead.
+    Seen by: no alert without epochs; the verdict counts the clients as `future_cursor`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C7", "C18")
+    kept: float = setting(0.5, "part of each topic's head that is left", at_least=0, at_most=0.999)
+
+    def impulses(self, share: Share) -> tuple[Impulse, ...]:
+        """Take the log back."""
+        return (ResetSequences(self.kept),) if share.fraction else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayBudget(Fault):
+    """The server allows clients to be a few events behind and no more, as a budget that was set too low does.
+
+    Clients that were away for a moment are told `stale_cursor` with `replay_budget_exceeded`, although nothing that
+    they missed was deleted. Seen by: the stale-cursor spike.
+    """
+
+    seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C3",)
+    most_events: int = setting(2, "events that a client may be behind", at_least=0)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Enforce a small budget."""
+        enforced = conditions.vary("replay.enforce_budgets", value=True, share=share)
+        return enforced.vary("replay.most_events", self.most_events, share)

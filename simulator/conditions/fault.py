@@ -41,7 +41,14 @@ class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
+@dataclass(frozen=True, slots=True)
+class ResetSequences:
+    """The event log goes back to where each topic's head was a part of what it is; watermarks go on from there."""
+
+    kept: float
+
+
+Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics | ResetSequences
 """Something that happens once."""
 
 
@@ -58,6 +65,9 @@ class Fault:
 
     live_only: ClassVar[bool] = False
     """Whether virtual time has nothing like it, so that only a live system can have the fault."""
+
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Return the conditions with this fault in force for a share of the clients."""

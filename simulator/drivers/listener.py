@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
-from simulator.core.session import ROUNDING_SECONDS, State
+from simulator.core.session import ROUNDING_SECONDS, State, is_woken
 from simulator.drivers.agenda import Rank
 from simulator.errors import TokenRejected
 
@@ -47,7 +47,7 @@ class Listener:
         elif type(message) is SocketClosed:
             self._waiting.pop(link, None)
             if link.server_open and link.session is not None:
-                link.session.end("normal")
+                link.session.end(now, "normal")
             link.server_open = False
         elif not link.server_open or link.session is None:
             self._carrier.send(link, "down", SocketClosed(LOST_CODE))
@@ -59,11 +59,11 @@ class Listener:
             elif type(message) is Join and (self._eager or not link.is_clear or link.live_at is not None):
                 self._await_tick(link)
 
-    def deliver(self, link: Link, topic: str) -> None:
-        """Send a link what a topic has for it, unless a fault holds deliveries back."""
+    def deliver(self, link: Link, topic: str, hints: Sequence[int]) -> None:
+        """Send a link what a topic has for it, if it hears of one of the watermarks that are new."""
         settings = link.client.settings
-        if link.session is not None and link.server_open and not settings.delivery.paused:
-            self._send_down(link, link.session.deliver(topic, settings))
+        if link.session is not None and link.server_open and is_woken(settings.delivery, hints):
+            self._send_down(link, link.session.deliver(self._agenda.now, topic, settings))
 
     def watch(self, link: Link) -> None:
         """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
@@ -116,7 +116,7 @@ class Listener:
         """End a socket with a code."""
         link.server_open = False
         if link.session is not None:
-            link.session.end("error")
+            link.session.end(self._agenda.now, "error")
         self._carrier.send(link, "down", SocketClosed(code))
 
     # --- the handshake
