@@ -163,10 +163,13 @@ class ChannelSession:
             pushes = pushes * 2
         return pushes + self._delayed.pop(topic, [])
 
+    def is_silent(self, now: float, settings: Settings) -> bool:
+        """Tell whether the last heartbeat is too long ago."""
+        return now - self.last_seen_at > settings.liveness.timeout + ROUNDING_SECONDS
+
     def tick(self, now: float, settings: Settings) -> list[ServerMessage]:
         """Look at the last heartbeat, as the server does every `liveness.tick`; a silent channel ends in order."""
-        silent_seconds = now - self.last_seen_at
-        if self.state is not State.JOINED or silent_seconds <= settings.liveness.timeout + ROUNDING_SECONDS:
+        if self.state is not State.JOINED or not self.is_silent(now, settings):
             return []
         self.server.metrics.add(("socket_timeout", "timeout"))
         self.end(now, "normal")

@@ -87,10 +87,11 @@ class Listener:
         session = link.session
         if link.serial["tick"] != serial or session is None or not link.server_open or link.lazy_beats:
             return
-        pushes = session.tick(self._agenda.now, link.client.settings)
-        if pushes:
+        if session.is_silent(self._agenda.now, link.client.settings):
             # Its client may stay on the socket: from here on the channel's events pass it by.
             self._quiet.settle(link, self._agenda.now)
+        pushes = session.tick(self._agenda.now, link.client.settings)
+        if pushes:
             self._reach.harmed.add(link.index)
             self._send_down(link, pushes)
         else:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from simulator.core.server import SyncServer
     from simulator.drivers.agenda import Agenda
 
-_Question = tuple[int, int]
-
 
 class SnapshotDesk:
-    """Takes questions by client and serial; `answer` hears of the watermarks, or of None if there is no snapshot."""
+    """Takes questions by client; `answer` hears of the watermarks, or of None if there is no snapshot.
+
+    A client's next question takes the place of one that is still open.
+    """
 
     def __init__(
         self,
@@ -31,33 +32,31 @@ class SnapshotDesk:
         self._agenda = agenda
         self._settings_of = settings_of
         self._answer = answer
-        self._waiting: dict[_Question, tuple[float, tuple[str, ...]]] = {}
-        self._turns: dict[_Question, int] = {}
+        self._waiting: dict[int, tuple[float, tuple[str, ...], int]] = {}
+        self._turns: dict[int, int] = {}
 
     def ask(self, client: int, topics: tuple[str, ...], serial: int) -> None:
         """Take a question."""
-        self._waiting[client, serial] = (self._agenda.now, topics)
-        self._answer_when_due((client, serial))
+        self._waiting[client] = (self._agenda.now, topics, serial)
+        self._answer_when_due(client)
 
     def reconsider(self) -> None:
         """Look at the questions that wait, now that other conditions hold."""
-        for question in tuple(self._waiting):
-            self._answer_when_due(question)
+        for client in tuple(self._waiting):
+            self._answer_when_due(client)
 
-    def _answer_when_due(self, question: _Question) -> None:
-        due = self._waiting[question][0] + self._settings_of(question[0]).snapshot.delay
-        turn = self._turns[question] = self._turns.get(question, 0) + 1
+    def _answer_when_due(self, client: int) -> None:
+        due = self._waiting[client][0] + self._settings_of(client).snapshot.delay
+        turn = self._turns[client] = self._turns.get(client, 0) + 1
         if due <= self._agenda.now:
-            self._give(question, turn)
+            self._give(client, turn)
         else:
-            self._agenda.at(due, Rank.LOOK, self._give, question, turn)
+            self._agenda.at(due, Rank.LOOK, self._give, client, turn)
 
-    def _give(self, question: _Question, turn: int) -> None:
-        if self._turns.get(question) != turn:
+    def _give(self, client: int, turn: int) -> None:
+        if self._turns[client] != turn or client not in self._waiting:
             return
-        del self._turns[question]
-        client, serial = question
-        topics = self._waiting.pop(question)[1]
+        _, topics, serial = self._waiting.pop(client)
         try:
             watermarks = self._server.take_snapshot(topics, self._settings_of(client))
         except SnapshotFailed:
