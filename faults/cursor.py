@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from simulator.conditions import Fault, PurgeTopics, ResetSequences, Seconds, setting
+from simulator.conditions import Fault, PurgeTopics, ResetSequences, Seconds, setting, vary_interval
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
@@ -109,3 +109,71 @@ class ReplayBudget(Fault):
         """Enforce a small budget."""
         enforced = conditions.vary("replay.enforce_budgets", value=True, share=share)
         return enforced.vary("replay.most_events", self.most_events, share)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionStall(Fault):
+    """The retention job does nothing, and the log grows.
+
+    Clients notice nothing while it lasts, not even those that should be told `stale_cursor`; when the job runs again,
+    it deletes all of that at once. Seen by: no alert, as no metric tells of the log's size.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C12",)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Stop the job, whatever the level."""
+        return conditions.vary("retention.stalled", share.fraction > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionRunaway(Fault):
+    """The retention job runs all the time and leaves each topic next to nothing.
+
+    Clients that were away for a moment are told `stale_cursor` when they come back. Below level 1 it leaves more.
+    Seen by: the stale-cursor spike.
+    """
+
+    seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C12",)
+    left: int = setting(2, "events that are left of each topic at full level", at_least=1)
+    every: Seconds = setting(1.0, "how often the job runs", at_least=0.1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Leave few events, and run often."""
+        if not share.fraction:
+            return conditions
+        left = round(self.left / share.fraction)
+        return conditions.vary("retention.max_events", left).vary("retention.interval", self.every)
+
+
+@dataclass(frozen=True, slots=True)
+class WatermarkHole(Fault):
+    """Events are given a watermark, and then fail to be stored.
+
+    Each leaves a hole in the sequence, and nobody is ever sent it: a client that looks for gaps finds one, the
+    original's do not look. Seen by: no alert; the verdict counts the clients as `skipped_events`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C9",)
+    every: int = setting(10, "every how manieth event fails at full level", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let every so manieth event fail; below level 1 fewer of them."""
+        return vary_interval(conditions, "publishing.failed", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInversion(Fault):
+    """Events are stored in another order than they were numbered, as two transactions do that race.
+
+    Whoever was sent the later one stands behind the earlier one already, and is never sent it. Seen by: no alert; the
+    verdict counts the clients as `skipped_events`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C9",)
+    every: int = setting(10, "every how manieth event is stored after the next one at full level", at_least=2)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let every so manieth event lose its race; below level 1 fewer of them."""
+        return vary_interval(conditions, "publishing.inverted", self.every, share)

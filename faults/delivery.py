@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from simulator.conditions import Fault, Seconds, setting
+from simulator.conditions import Fault, Seconds, setting, vary_interval
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Share
@@ -83,3 +83,122 @@ def _make_stale(conditions: Conditions, most_events: int, share: Share) -> Condi
     return offered.vary("replay.enforce_budgets", value=True, share=share).vary(
         "replay.most_events", most_events, share
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LostWakeup(Fault):
+    """Now and then the server is not woken to deliver an event, as where it is told before the event is stored.
+
+    The event lies there until the next one of its topic comes: where there is little going on, that is long. Seen by:
+    no alert; the verdict counts clients that waited for more than a minute as `starved`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C10",)
+    every: int = setting(2, "every how manieth event wakes nobody", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Lose every so manieth wakeup."""
+        return conditions.vary("delivery.lost_hints", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFrames(Fault):
+    """Frames of live updates are lost between the server's log and the client, and the next ones are not.
+
+    The client's cursor passes over what it never got. Seen by: no alert; the verdict counts the clients as
+    `skipped_events`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C13",)
+    every: int = setting(5, "every how manieth event's frames are lost", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Lose every so manieth event's frames."""
+        return conditions.vary("delivery.dropped", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateFrames(Fault):
+    """Frames of live updates come twice.
+
+    Clients drop what they have applied already, so nothing comes of it but traffic. Seen by: no alert.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C13",)
+    every: int = setting(1, "every how manieth event's frames come twice", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Repeat every so manieth event's frames."""
+        return conditions.vary("delivery.duplicated", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfOrder(Fault):
+    """Frames of live updates overtake each other.
+
+    Clients drop what is not newer than what they have, so the overtaken event is lost to them. Seen by: no alert; the
+    verdict counts the clients as `skipped_events`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C13",)
+    every: int = setting(5, "every how manieth event's frames are overtaken by the next one's", at_least=2)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Swap every so manieth event's frames with the next one's."""
+        return conditions.vary("delivery.swapped", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class OversizedPayload(Fault):
+    """Events are larger than the log takes, and are refused with `payload_too_large`.
+
+    Their publisher is told, and clients are not: for them the event never was. Seen by: no alert; the verdict counts
+    the clients as `skipped_events`.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C14",)
+    every: int = setting(4, "every how manieth event is too large at full level", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Refuse every so manieth event; below level 1 fewer of them."""
+        return vary_interval(conditions, "publishing.oversized", self.every, share)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFlood(Fault):
+    """A publisher sends many times as many events as it should, and a replay budget is in force.
+
+    Clients that were away for a moment come back too far behind, and are told `stale_cursor` with
+    `replay_budget_exceeded`. Seen by: the stale-cursor spike.
+    """
+
+    seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    codes: ClassVar[tuple[str, ...]] = ("C3", "C15")
+    factor: float = setting(100.0, "how many times as many events are published at full level", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Publish more; below level 1 by a part of it."""
+        if not share.fraction:
+            return conditions
+        factor = 1 + (self.factor - 1) * share.fraction
+        return conditions.vary("publishing.factor", round(factor, 6)).vary("replay.enforce_budgets", value=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimit(Fault):
+    """A publisher sends more than the log's limit of events per second, and is refused with `rate_limited`.
+
+    It offers again what was refused, and so its events come later and later: heads move, and clients see old news.
+    Seen by: no alert.
+    """
+
+    codes: ClassVar[tuple[str, ...]] = ("C15",)
+    factor: float = setting(20.0, "how many times as many events are published at full level", at_least=1)
+    limit: int = setting(2, "events that a topic takes in a second", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Publish more than is taken; below level 1 by a part of it."""
+        if not share.fraction:
+            return conditions
+        factor = 1 + (self.factor - 1) * share.fraction
+        return conditions.vary("publishing.factor", round(factor, 6)).vary("publishing.limit", self.limit)

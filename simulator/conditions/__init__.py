@@ -19,7 +19,7 @@ from simulator.conditions.fault import (
 from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
 from simulator.conditions.value import CloseCode, Seconds, Setting, is_close_code, parse_value, setting, settings_of
-from simulator.conditions.varied import Conditions, Variation, knobs_of
+from simulator.conditions.varied import Conditions, Variation, knobs_of, vary_interval
 
 __all__ = [
     "EVERYONE",
@@ -48,4 +48,5 @@ __all__ = [
     "setting",
     "settings_of",
     "summary_of",
+    "vary_interval",
 ]

@@ -111,7 +111,9 @@ class Replay:
     """How far behind a client may be and still be sent what it missed."""
 
     enforce_budgets: bool = setting(False, "whether a cursor is stale that is too many events behind the head")
-    most_events: int = setting(1_000_000, "events that a client may be behind, where its topic's tier allows more", at_least=0)
+    most_events: int = setting(
+        1_000_000, "events that a client may be behind, where its topic's tier allows more", at_least=0
+    )
 
 
 @dataclass(frozen=True, slots=True)

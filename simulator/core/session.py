@@ -37,7 +37,6 @@ from simulator.core.messages import (
     Unsubscribed,
     UpdateBatch,
 )
-
 from simulator.core.topics import class_of
 
 if TYPE_CHECKING:

@@ -172,8 +172,8 @@ def test_the_sockets_own_heartbeat_is_answered_in_every_state(state: State) -> N
 
 def test_a_socket_that_is_lost_ends_its_channel_with_an_error_once() -> None:
     bench = Bench()
-    bench.session.end("error")
-    bench.session.end("error")
+    bench.session.end(0.0, "error")
+    bench.session.end(0.0, "error")
     assert bench.session.state is State.CLOSED
     assert bench.count("socket_connection", "disconnect", "error") == 1
     assert bench.count("socket_connection_active", "disconnect", "error") == 0
@@ -181,7 +181,7 @@ def test_a_socket_that_is_lost_ends_its_channel_with_an_error_once() -> None:
 
 def test_a_socket_that_is_lost_before_it_joined_counts_as_no_disconnect() -> None:
     bench = Bench(State.NEW)
-    bench.session.end("error")
+    bench.session.end(0.0, "error")
     assert bench.count("socket_connection", "disconnect", "error") == 0
 
 
@@ -380,9 +380,9 @@ def test_a_cursor_ahead_of_the_head_is_taken_silently_and_what_it_skipped_is_nev
     bench.publish("a", 3)
     assert bench.subscribe("a", a=5) == [Reply("s", Subscribed("sub_1", ("a",), {"a": 5}))]
     bench.publish("a", 2)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
     bench.publish("a", 1)
-    assert numbers(bench.session.deliver("a", HEALTHY)) == [[6]]
+    assert numbers(bench.session.deliver(0.0, "a", HEALTHY)) == [[6]]
 
 
 # --- live updates
@@ -392,10 +392,10 @@ def test_a_publish_delivers_everything_beyond_the_watermark_once() -> None:
     bench = Bench()
     bench.subscribe("a")
     bench.publish("a", 2)
-    pushes = bench.session.deliver("a", HEALTHY)
+    pushes = bench.session.deliver(0.0, "a", HEALTHY)
     assert [type(push) for push in pushes] == [UpdateBatch, Frame]
     assert numbers(pushes) == [[1, 2]]
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 @pytest.mark.parametrize("topic", ["b", "c"])
@@ -403,7 +403,7 @@ def test_topics_that_are_not_subscribed_are_not_delivered(topic: str) -> None:
     bench = Bench()
     bench.subscribe("a")
     bench.publish(topic, 1)
-    assert bench.session.deliver(topic, HEALTHY) == []
+    assert bench.session.deliver(0.0, topic, HEALTHY) == []
 
 
 def test_a_closed_channel_delivers_nothing_more() -> None:
@@ -411,7 +411,7 @@ def test_a_closed_channel_delivers_nothing_more() -> None:
     bench.subscribe("a")
     bench.send(Leave())
     bench.publish("a", 1)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 def test_an_unsubscribed_topic_is_not_delivered_and_the_reply_says_what_is_left() -> None:
@@ -419,7 +419,7 @@ def test_an_unsubscribed_topic_is_not_delivered_and_the_reply_says_what_is_left(
     bench.subscribe("a", "b")
     assert bench.send(Unsubscribe(("a", "c"), 6)) == [Reply(6, Unsubscribed("sub_1", ("b",)))]
     bench.publish("a", 1)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 # --- liveness
@@ -440,7 +440,7 @@ def test_a_heartbeats_watermarks_stay_as_they_were_when_it_was_answered() -> Non
     bench.subscribe("a")
     reply = bench.send(Heartbeat())[1]
     bench.publish("a", 1)
-    bench.session.deliver("a", HEALTHY)
+    bench.session.deliver(0.0, "a", HEALTHY)
     assert reply == Reply(None, HeartbeatState("sub_1", {"a": 0}))
 
 

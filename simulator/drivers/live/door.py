@@ -62,12 +62,10 @@ class Door:
             return respond(HTTPStatus.NOT_FOUND)
         if request.method != "GET":
             return respond(HTTPStatus.METHOD_NOT_ALLOWED)
-        if path == "/metrics":
-            assert isinstance(connection, LiveConnection)
-            return self._exporter.answer(connection)
-        if path == SNAPSHOT_PATH:
-            assert isinstance(connection, LiveConnection)
-            return self.snapshots.answer(connection, request)
+        assert isinstance(connection, LiveConnection)
+        if path != "/healthz":
+            is_scrape = path == "/metrics"
+            return self._exporter.answer(connection) if is_scrape else self.snapshots.answer(connection, request)
         if not self._is_well():
             return respond(HTTPStatus.SERVICE_UNAVAILABLE, b"a job of the server has ended\n")
         return respond(HTTPStatus.OK, b"ok\n")

@@ -1,6 +1,7 @@
 """The snapshot endpoint, `GET /api/sync/snapshot?topic=...`: up to which watermark a client has the state of topics.
 
-Who asks sends the token of its socket as `Authorization: Bearer`; nobody checks it again, it says whose conditions hold.
+Who asks sends the token of its socket as `Authorization: Bearer`: it says whose conditions hold, and nobody checks it
+again.
 """
 
 from __future__ import annotations
