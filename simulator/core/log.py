@@ -58,6 +58,11 @@ class Topic:
         """The watermark of the newest kept event; 0 when none is kept, as in the original."""
         return self._events[-1].watermark if self._events else 0
 
+    @property
+    def gone_until(self) -> int:
+        """The watermark up to which nothing is kept."""
+        return self.floor if self._events else self.head
+
     def append(self, now: float, payload: Any = None) -> Event:
         """Add an event with the next watermark."""
         return self.store(self.allocate(), now, payload)

@@ -62,7 +62,8 @@ class Losses:
 
     def on_sent(self, now: float, session: ChannelSession, topic: str, first: Event) -> None:
         """A session is about to be sent a topic's events beyond its watermark; `first` is the first of them."""
-        if first.watermark > session.watermarks[topic] + 1 and topic not in session.fresh:
+        owed_after = max(session.watermarks[topic], session.begins_after.get(topic, 0))
+        if first.watermark > owed_after + 1:
             self._strike("purged_gap" if self._log[topic].is_dense else "skipped_events", session)
         if now - max(first.at, session.subscribed_at) > STARVED_SECONDS:
             self._strike("starved", session)

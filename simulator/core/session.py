@@ -89,15 +89,15 @@ def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Fra
 class ChannelSession:
     """One client's channel on the server: what it subscribed to, how far it has been sent, when it was last heard.
 
-    `scopes` are the topics its token allows, `subject` is whom it is for. `fresh` are topics that it follows without
-    ever having had a cursor for them. Times are seconds since the run's start.
+    `scopes` are the topics its token allows, `subject` is whom it is for. `begins_after` has, for topics that it follows
+    without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the start.
     """
 
     __slots__ = (
         "_delayed",
         "_lost",
         "allowed_topics",
-        "fresh",
+        "begins_after",
         "joined_at",
         "last_seen_at",
         "server",
@@ -111,7 +111,7 @@ class ChannelSession:
     def __init__(self, server: SyncServer, scopes: tuple[str, ...], subject: str = "") -> None:
         self.server = server
         self.subject = subject
-        self.fresh: set[str] = set()
+        self.begins_after: dict[str, int] = {}
         self.subscribed_at = 0.0
         self._delayed: dict[str, list[ServerMessage]] = {}
         self._lost: set[str] = set()
@@ -187,7 +187,7 @@ class ChannelSession:
         self.state = State.JOINED
         self.joined_at = self.last_seen_at = now
         self.watermarks = {}
-        self.fresh.clear()
+        self.begins_after.clear()
         self._delayed.clear()
         self._lost.clear()
         self.subscription_id = self.server.count_connect()
@@ -248,7 +248,7 @@ class ChannelSession:
         if cursor is not None:
             self.server.losses.on_resume(self, topic, cursor)
         elif topic not in self.watermarks:
-            self.fresh.add(topic)
+            self.begins_after[topic] = self.server.log[topic].gone_until
         start = self.watermarks.get(topic, 0) if cursor is None else cursor
         self._count_lag(topic, start)
         self.watermarks[topic] = start
@@ -303,7 +303,6 @@ class ChannelSession:
     def advance(self, now: float, topic: str, first: Event, reached: int) -> None:
         """Stand at a watermark from now on; `first` is the first of the events that were sent."""
         self.server.losses.on_sent(now, self, topic, first)
-        self.fresh.discard(topic)
         self.watermarks[topic] = max(reached, self.watermarks[topic])
 
     def _count_lag(self, topic: str, cursor: int) -> None:

@@ -127,10 +127,8 @@ class Quiet:
     def _settle_deliveries(self, link: Link) -> None:
         if link.session is None:
             return
-        for topic, mark in link.session.watermarks.items():
+        for topic in link.session.watermarks:
             head = self._server.log[topic].head
-            if head > mark:
-                link.session.fresh.discard(topic)
             link.session.watermarks[topic] = head
             if head:
                 link.client.cursors[topic] = head
