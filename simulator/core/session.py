@@ -89,8 +89,9 @@ def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Fra
 class ChannelSession:
     """One client's channel on the server: what it subscribed to, how far it has been sent, when it was last heard.
 
-    `scopes` are the topics its token allows, `subject` is whom it is for. `begins_after` has, for topics that it follows
-    without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the start.
+    `scopes` are the topics its token allows, `subject` is whom it is for. `begins_after` has, for topics that it
+    follows without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the
+    run's start.
     """
 
     __slots__ = (

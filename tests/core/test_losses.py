@@ -24,9 +24,9 @@ class Bench:
     def __init__(self, **knobs: Any) -> None:
         self.server = SyncServer(EventLog(("a",)), Verifier(b"secret", 0), Metrics())
         self.topic = self.server.log["a"]
-        self.set(**knobs)
+        self.turn(**knobs)
 
-    def set(self, **knobs: Any) -> None:
+    def turn(self, **knobs: Any) -> None:
         """Let `plane__knob` have a value, and all others their default."""
         self.settings = Settings()
         for knob, value in knobs.items():
@@ -231,7 +231,7 @@ def test_who_comes_back_before_the_next_ones_gets_what_was_dropped() -> None:
     bench.publish(session)
     bench.publish(session)
     session.end(0.0, "error")
-    bench.set()
+    bench.turn()
     again = bench.subscribe(1, cursor=1)
     bench.publish(again)
     assert again.watermarks == {"a": 3}
@@ -243,7 +243,7 @@ def test_frames_that_overtake_each_other_lose_the_one_that_was_overtaken() -> No
     session = bench.subscribe(1)
     assert [bench.publish(session) for _ in range(4)] == [[[1]], [[]], [[3, 2]], [[]]]
     assert bench.found() == {"skipped_events": {1}}
-    bench.set()
+    bench.turn()
     assert bench.publish(session) == [[5, 4]]
     assert session.is_plain(bench.settings.delivery)
 
@@ -299,7 +299,7 @@ def test_a_frozen_head_starves_its_subscribers_whether_it_thaws_or_not() -> None
     bench.publish(now=0.0)
     assert bench.found(LONG) == {"starved": {1}}
     late = bench.subscribe(2, now=LONG)
-    bench.set()
+    bench.turn()
     bench.server.publisher.release(LONG + 1, bench.settings)
     bench.deliver(late, LONG + 1)
     assert bench.found(LONG + 1) == {"starved": {1}}

@@ -18,9 +18,9 @@ class Bench:
         self.log = EventLog(("a", "b"))
         self.metrics = Metrics()
         self.publisher = Publisher(self.log, self.metrics, Losses(self.log))
-        self.set(**knobs)
+        self.turn(**knobs)
 
-    def set(self, **knobs: Any) -> None:
+    def turn(self, **knobs: Any) -> None:
         """Let `plane__knob` have a value, and all others their default."""
         self.settings = Settings()
         for knob, value in knobs.items():
@@ -61,7 +61,7 @@ def test_a_topic_takes_so_many_events_a_second_and_what_was_refused_comes_later_
     assert bench.publish(11.0) == [3, 4]
     assert bench.publish(11.5, "b") == [1, 2]
     assert bench.count("rate_limited") == 4
-    bench.set()
+    bench.turn()
     assert bench.publish(12.0) == [5, 6, 7, 8, 9, 10]
 
 
@@ -94,7 +94,7 @@ def test_an_event_that_was_to_lose_its_race_is_stored_when_the_fault_is_over() -
     bench = Bench(publishing__inverted=2)
     for _ in range(2):
         bench.publish()
-    bench.set()
+    bench.turn()
     assert bench.publisher.release(5.0, bench.settings) == {"a": [2]}
     assert bench.publish(8.0) == [3]
 
@@ -104,7 +104,7 @@ def test_a_stalled_capture_stores_nothing_and_the_backlog_comes_at_once_in_order
     assert [bench.publish(1.0, payload=1), bench.publish(2.0, payload=2), bench.publish(3.0, "b")] == [[], [], []]
     assert bench.publisher.release(4.0, bench.settings) == {}
     assert (bench.log["a"].head, len(bench.log["a"].backlog)) == (0, 2)
-    bench.set()
+    bench.turn()
     assert bench.publisher.release(9.0, bench.settings) == {"a": [1, 2], "b": [1]}
     assert [(event.at, event.payload) for event in bench.log["a"].read(0, 9)] == [(9.0, 1), (9.0, 2)]
     assert bench.publisher.release(9.0, bench.settings) == {}
@@ -115,5 +115,5 @@ def test_what_is_not_stored_yet_never_is_once_the_log_went_back() -> None:
     for _ in range(2):
         bench.publish()
     bench.publisher.forget()
-    bench.set()
+    bench.turn()
     assert bench.publisher.release(5.0, bench.settings) == {}

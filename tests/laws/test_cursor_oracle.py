@@ -146,6 +146,8 @@ class World(RuleBasedStateMachine):
             (mark,) = self.server.publisher.publish(self.now, topic, self.CONDITIONS, self.published)
             self.sequences[topic].append(self.published)
             assert mark == len(self.sequences[topic])
+        for person in self.people:
+            self.note_losses(person)
 
     def deliver_all(self, topic: str) -> None:
         """Send all who are subscribed what there is for them."""
@@ -201,11 +203,9 @@ class World(RuleBasedStateMachine):
 
         A cursor that was just taken also loses what was deleted beyond it: its client takes itself for caught up.
         """
-        session = person.session
-        for topic in TOPICS if session is not None else ():
-            if topic not in session.watermarks:
-                continue
-            passed = max(session.watermarks[topic], person.client.cursors.get(topic, 0))
+        watermarks = {} if person.session is None else person.session.watermarks
+        for topic, watermark in watermarks.items():
+            passed = max(watermark, person.client.cursors.get(topic, 0))
             if at_resume:
                 passed = max(passed, self.server.log[topic].gone_until)
             anchor = person.anchors[topic]
