@@ -64,11 +64,13 @@ class ResendZero(Fault):
 class Purge(Fault):
     """Everything in the event log is deleted, as by a runaway job or a truncated table.
 
-    Clients that come back below the head should be told `stale_cursor`, but the floor of an empty topic is 0: their
-    cursors are taken, what they missed is gone, and nobody says so. Seen by: no alert; the verdict counts the clients
-    as `purged_gap`.
+    Clients that were away for it come back and should be told `stale_cursor`. Where something was published again they
+    are; but the floor of an empty topic is 0, so that in a quiet topic their cursors are taken, what they missed is
+    gone, and nobody says so. Seen by: the stale-cursor spike where topics are busy and no alert where they are not; the
+    verdict counts the clients that were not told as `purged_gap`.
     """
 
+    seen_by: ClassVar = ("replay_catchup_duration_ms",)
     codes: ClassVar[tuple[str, ...]] = ("C6",)
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
