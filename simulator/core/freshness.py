@@ -38,6 +38,8 @@ def plan_snapshots(log: EventLog, stale: Sequence[StaleTopic]) -> tuple[Snapshot
 
 def _judge(log: EventLog, name: str, cursor: int, epoch: int | None, settings: Settings) -> StaleTopic | None:
     topic, later = log[name], settings.replay.enforce_budgets or settings.snapshot.offered or settings.log.epochs
+    if not later:
+        return StaleTopic(name, cursor, topic.floor) if cursor < topic.floor else None
     lag = max(0, topic.newest - cursor)
     budget = min(class_of(name).replay_budget_events, settings.replay.most_events)
     reason: StaleReason
@@ -49,5 +51,5 @@ def _judge(log: EventLog, name: str, cursor: int, epoch: int | None, settings: S
         reason = "replay_budget_exceeded"
     else:
         return None
-    detail = StaleDetail(reason, class_of(name).tier, topic.newest, lag, budget) if later else None
+    detail = StaleDetail(reason, class_of(name).tier, topic.newest, lag, budget)
     return StaleTopic(name, cursor, topic.floor, detail)

@@ -43,6 +43,8 @@ class Losses:
     def on_resume(self, session: ChannelSession, topic: str, cursor: int) -> None:
         """A session resumes a topic from a cursor that was given, and nobody took it for stale."""
         log = self._log[topic]
+        if not self._foreign and len(log) and cursor <= log.head:
+            return
         if self._is_foreign(session.subject, topic, cursor):
             valid = self._foreign[session.subject, topic][1]
             if log.head > valid:
@@ -172,7 +174,7 @@ class Losses:
 
 def _oldest_unsent(topic: Topic, mark: int) -> float | None:
     """Return when the oldest event that a session does not have was published; None if it has all."""
-    event = topic.first_after(mark)
+    event = topic.first_after(mark) if topic.head > mark else None
     if event is not None:
         return event.at
     return topic.backlog[0][0] if topic.backlog else None
