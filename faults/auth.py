@@ -19,8 +19,8 @@ class KeyDrift(Fault):
     already open stay open. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A1",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A1",)
     kid: str = setting("sync-auth-v2", "key id that new tokens name")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -36,8 +36,8 @@ class WrongSecret(Fault):
     Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A2",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A2",)
     secret: str = setting("sync-auth-v1-mistyped", "name of the key material that signs new tokens")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -53,8 +53,8 @@ class ClaimDrift(Fault):
     Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A3",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A3",)
     claim: Literal["issuer", "audience", "claims_version"] = setting("audience", "claim that drifts")
     value: str = setting("drifted", "what the issuer writes there")
 
@@ -71,8 +71,8 @@ class ExpiredTokens(Fault):
     `token_expired` each time it tries. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A4",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A4",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let clients keep the token they have."""
@@ -86,8 +86,8 @@ class MissingToken(Fault):
     Clients hold good tokens and are refused with `missing_token`. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A6",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A6",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Strip the token on the way."""
@@ -103,8 +103,8 @@ class ClockSkew(Fault):
     in. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A5",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A5",)
     clock: Literal["ahead", "behind"] = setting("ahead", "which way the clock is wrong")
     skew: Seconds = setting(400.0, "by how much", at_least=0.001)
 
@@ -121,8 +121,8 @@ class MalformedTokens(Fault):
     parameter names, and a new token is no better. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A7",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A7",)
     reason: Literal[
         "invalid_token_format",
         "invalid_token_encoding",
@@ -146,8 +146,8 @@ class MissingClaims(Fault):
     `invalid_claims`. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A8",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A8",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Require the claims."""
@@ -162,8 +162,8 @@ class ClaimType(Fault):
     Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A9",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A9",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Require a number."""
@@ -194,8 +194,8 @@ class TokenTooOld(Fault):
     one is let in. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A11",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A11",)
     max_age: Seconds = setting(60.0, "age after which a token is too old", at_least=0.001)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -211,8 +211,8 @@ class MissingJti(Fault):
     ratio.
     """
 
-    codes: ClassVar = ("A12",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A12",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Guard, and leave the id out."""
@@ -228,8 +228,8 @@ class RevokedTokens(Fault):
     the handshake only. Seen by: the auth-failure ratio.
     """
 
-    codes: ClassVar = ("A12",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A12",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Revoke them."""
@@ -259,8 +259,8 @@ class QueryTokenIgnored(Fault):
     endless wait. Seen by: the auth-failure ratio, as `missing_token`.
     """
 
-    codes: ClassVar = ("A19",)
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A19",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Leave the token unread."""
@@ -276,8 +276,8 @@ class MintOutage(Fault):
     by their backoff. The sync server sees nothing but fewer handshakes. Seen by: the mint failure ratio.
     """
 
-    codes: ClassVar = ("A13", "A14")
     seen_by: ClassVar = ("token_mint",)
+    codes: ClassVar = ("A13", "A14")
     answer: Literal["unavailable", "denied", "invalid_scope", "unauthenticated"] = setting(
         "unavailable", "the endpoint's answer: 503, 403, 422 or 401"
     )

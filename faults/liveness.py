@@ -29,8 +29,8 @@ class SilentClients(Fault):
     are enough for the threshold. Seen by: the timeout rate.
     """
 
-    codes: ClassVar = ("B1",)
     seen_by: ClassVar = ("socket_timeout",)
+    codes: ClassVar = ("B1",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let clients send no channel heartbeats."""
@@ -44,8 +44,8 @@ class ShortTimeout(Fault):
     Healthy clients are timed out between two heartbeats and reconnect, over and over. Seen by: the timeout rate.
     """
 
-    codes: ClassVar = ("B2",)
     seen_by: ClassVar = ("socket_timeout",)
+    codes: ClassVar = ("B2",)
     timeout: Seconds = setting(10.0, "silence after which a channel times out", at_least=0.001)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:

@@ -99,8 +99,8 @@ class Overload(Fault):
     Seen by: the auth-failure ratio, if some get a 401; else by no alert.
     """
 
-    codes: ClassVar = ("A20", "C22")
     seen_by: ClassVar = ("socket_auth",)
+    codes: ClassVar = ("A20", "C22")
     rate: float = setting(0.2, "upgrades per second that are let in", at_least=0.001)
     burst: int = setting(1, "upgrades that are let in at once after a pause", at_least=1)
     answer: Literal["503", "500", "429", "401", "mixed", "hold"] = setting(

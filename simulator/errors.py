@@ -98,6 +98,14 @@ class MintFailed(SyncstormError):
         self.reason = reason
 
 
+class SnapshotFailed(SyncstormError):
+    """The snapshot endpoint gave no snapshot; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 _LISTED_NAMES = 12
 _SHOWN_CHARACTERS = 80
 

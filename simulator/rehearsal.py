@@ -112,6 +112,7 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
                 trouble=trouble,
                 simulate_seconds=simulate_seconds,
                 evaluate_seconds=time.perf_counter() - started,
+                losses=simulated.losses,
             )
         )
         conclude(verdict, journal, out)

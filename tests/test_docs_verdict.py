@@ -17,6 +17,7 @@ from simulator.report.verdict import (
     ExpectationEntry,
     InjectionEntry,
     Result,
+    SilentLosses,
     Verdict,
 )
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 TEXT = (Path(__file__).parent.parent / "docs" / "verdict.md").read_text(encoding="utf-8")
 TABLES: dict[str, type[BaseModel]] = {
     "## The rehearsal": Verdict,
+    "## `silent_losses`": SilentLosses,
     "## `injections`": InjectionEntry,
     "## `alerts`": AlertEntry,
     "Each of the `episodes`": EpisodeEntry,

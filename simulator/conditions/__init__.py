@@ -12,13 +12,14 @@ from simulator.conditions.fault import (
     Impulse,
     PurgeTopics,
     ResetCounters,
+    ResetSequences,
     parse_parameters,
     summary_of,
 )
 from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
 from simulator.conditions.value import CloseCode, Seconds, Setting, is_close_code, parse_value, setting, settings_of
-from simulator.conditions.varied import Conditions, Variation, knobs_of
+from simulator.conditions.varied import Conditions, Variation, knobs_of, vary_interval
 
 __all__ = [
     "EVERYONE",
@@ -33,6 +34,7 @@ __all__ = [
     "Population",
     "PurgeTopics",
     "ResetCounters",
+    "ResetSequences",
     "Seconds",
     "Setting",
     "Settings",
@@ -46,4 +48,5 @@ __all__ = [
     "setting",
     "settings_of",
     "summary_of",
+    "vary_interval",
 ]

@@ -41,7 +41,14 @@ class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
+@dataclass(frozen=True, slots=True)
+class ResetSequences:
+    """The event log goes back to where each topic's head was a part of what it is; watermarks go on from there."""
+
+    kept: float
+
+
+Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics | ResetSequences
 """Something that happens once."""
 
 

@@ -123,6 +123,8 @@ class Retention:
     max_events: int = setting(1_000_000, "events that a topic keeps at the most", at_least=1)
     interval: Seconds = setting(60.0, "how often the retention job runs", at_least=0.1)
     batch: int = setting(5000, "events that the retention job deletes at a time", at_least=1)
+    per_topic: bool = setting(False, "whether a topic's own horizon holds where it is shorter than `horizon`")
+    stalled: bool = setting(False, "whether the retention job does nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,59 @@ class Delivery:
 
     paused: bool = setting(False, "whether live updates are held back")
     replay_batch: int = setting(200, "events in one replayed batch", at_least=1)
+    lost_hints: int = setting(0, "every how manieth event wakes nobody to deliver it; 0 for none", at_least=0)
+    dropped: int = setting(0, "every how manieth event's frames are lost on the way; 0 for none", at_least=0)
+    duplicated: int = setting(0, "every how manieth event's frames come twice; 0 for none", at_least=0)
+    swapped: int = setting(0, "every how manieth event's frames come after the next one's; 0 for none", at_least=0)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is published is delivered at once, in order, and once."""
+        return not (self.paused or self.lost_hints or self.dropped or self.duplicated or self.swapped)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How far behind a client may be and still be sent what it missed."""
+
+    enforce_budgets: bool = setting(False, "whether a cursor is stale that is too many events behind the head")
+    most_events: int = setting(
+        1_000_000, "events that a client may be behind, where its topic's tier allows more", at_least=0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The endpoint at which a client gets the present state of a topic, and a cursor to go on from."""
+
+    offered: bool = setting(False, "whether a stale client is told of a snapshot to recover by")
+    answer: Literal["ok", "unavailable"] = setting("ok", "what the endpoint answers")
+    delay: Seconds = setting(0.0, "how long its answer takes", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The event log; one for the whole system."""
+
+    epochs: bool = setting(False, "whether cursors name the log's epoch, so that one of another log is stale")
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """The job that takes what was published into the event log; one for the whole system."""
+
+    stalled: bool = setting(False, "whether it takes nothing, so that heads stand still and a backlog grows")
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """How events get into the log; one for the whole system."""
+
+    factor: float = setting(1.0, "how many events are published where one would be", at_least=0, at_most=1000)
+    limit: int = setting(0, "events that a topic takes in a second, beyond which it refuses; 0 for any", at_least=0)
+    oversized: int = setting(0, "every how manieth event is too large and is refused; 0 for none", at_least=0)
+    failed: int = setting(0, "every how manieth event gets a watermark and is not stored; 0 for none", at_least=0)
+    inverted: int = setting(0, "every how manieth event is stored after the next one; 0 for none", at_least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +218,11 @@ class Settings:
     clients: Clients = field(default_factory=Clients)
     retention: Retention = field(default_factory=Retention)
     delivery: Delivery = field(default_factory=Delivery)
+    replay: Replay = field(default_factory=Replay)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    log: Log = field(default_factory=Log)
+    capture: Capture = field(default_factory=Capture)
+    publishing: Publishing = field(default_factory=Publishing)
     server: Server = field(default_factory=Server)
     exporter: Exporter = field(default_factory=Exporter)
 
@@ -191,7 +251,7 @@ class Knob:
     live_only: bool
 
 
-_SHARED_PLANES = frozenset({"admission", "retention", "server", "exporter"})
+_SHARED_PLANES = frozenset({"admission", "retention", "log", "capture", "publishing", "server", "exporter"})
 _LIVE_PLANES = frozenset({"server", "exporter"})
 
 

@@ -125,6 +125,11 @@ class Conditions:
         return replace(conditions, injection="")
 
 
+def vary_interval(conditions: Conditions, knob: str, every: int, share: Share) -> Conditions:
+    """Return conditions in which something befalls every so manieth event, for everyone; fewer below full level."""
+    return conditions.vary(knob, round(every / share.fraction)) if share.fraction else conditions
+
+
 def knobs_of(fault: Fault, share: Share = EVERYONE) -> frozenset[str]:
     """Return the knobs that a fault turns."""
     return frozenset(variation.knob for variation in Conditions.fold(Settings(), [("", fault, share)]).variations)

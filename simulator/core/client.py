@@ -2,6 +2,7 @@
 
     OFF --open--> DIALING --accepted--> JOINING --joined--> SUBSCRIBING --subscribed--> LIVE
     DIALING, JOINING, SUBSCRIBING, LIVE --refused, lost, no answer--> WAITING --retry--> DIALING
+    SUBSCRIBING --stale, and there is a snapshot--> RECOVERING --it came--> SUBSCRIBING
     JOINING, SUBSCRIBING, LIVE --the channel fails, and the profile rejoins--> REJOINING --retry--> JOINING
     connected --refused or closed, and the profile stops--> STOPPED
     any --the person closes the client--> OFF;  any --its machine goes off--> HELD --on again--> OFF
@@ -39,7 +40,7 @@ from simulator.core.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from simulator.conditions import Settings
     from simulator.core.messages import ClientMessage, ServerMessage
@@ -58,6 +59,7 @@ class State(Enum):
     JOINING = "joining"
     REJOINING = "rejoining"
     SUBSCRIBING = "subscribing"
+    RECOVERING = "recovering"
     LIVE = "live"
 
 
@@ -102,7 +104,15 @@ class WentLive:
     """The subscription stands, for the first time on this socket: heartbeats begin."""
 
 
-Effect = Mint | Dial | Send | HangUp | Timer | WentLive
+@dataclass(frozen=True, slots=True)
+class FetchSnapshot:
+    """Ask for snapshots of topics; the answer goes to `on_snapshot` or `on_snapshot_failed` with this serial."""
+
+    topics: tuple[str, ...]
+    serial: int
+
+
+Effect = Mint | Dial | Send | HangUp | Timer | WentLive | FetchSnapshot
 
 MINT = Mint()
 HANG_UP = HangUp()
@@ -115,11 +125,14 @@ SEND_TRANSPORT_HEARTBEAT = Send(TransportHeartbeat())
 TOKEN_MARGIN_SECONDS = 5.0
 """A client mints anew when its token has less than this left."""
 
+SNAPSHOT_PATIENCE_SECONDS = 30.0
+"""A client that has waited so long for a snapshot asks again."""
+
 RETURN_SPREAD_SECONDS = 2.0
 """Machines that come back together do so within this time."""
 
-_CONNECTED = (State.DIALING, State.JOINING, State.REJOINING, State.SUBSCRIBING, State.LIVE)
-_ON_CHANNEL = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
+_CONNECTED = (State.DIALING, State.JOINING, State.REJOINING, State.SUBSCRIBING, State.RECOVERING, State.LIVE)
+_ON_CHANNEL = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.RECOVERING, State.LIVE)
 _ONLINE = (*_CONNECTED, State.WAITING, State.STOPPED)
 
 _CLOSED_NORMALLY = 1000
@@ -143,9 +156,12 @@ class Client:
         "_beats",
         "_chance",
         "_channel_gone",
+        "_epoch",
+        "_fetches",
         "_habits",
         "_rejoins",
         "_serials",
+        "_stale",
         "cursors",
         "profile",
         "settings",
@@ -163,6 +179,9 @@ class Client:
         self._chance = chance
         self._attempt = 0
         self._rejoins = 0
+        self._epoch: int | None = None
+        self._stale: tuple[str, ...] = ()
+        self._fetches = 0
         self._awaits_reply = False
         self._beats = False
         self._channel_gone = False
@@ -240,9 +259,13 @@ class Client:
         return self._timer("answer", now + self.profile.answer_timeout_seconds)
 
     def _on_no_answer(self, now: float) -> list[Effect]:
+        if self.state is State.RECOVERING:
+            return self.on_snapshot_failed(now, self._fetches)
         return self._give_up_channel(now)
 
     def _retry(self, now: float) -> list[Effect]:
+        if self.state is State.RECOVERING:
+            return self._fetch(now)
         return self._join(now) if self.state is State.REJOINING else self._dial(now)
 
     def _back_off(self, now: float) -> list[Effect]:
@@ -322,8 +345,9 @@ class Client:
             case State.JOINING, Joined():
                 self.state = State.SUBSCRIBING
                 self._rejoins = 0
-                return [self._subscribe()]
-            case State.SUBSCRIBING, Subscribed():
+                return self._fetch(now) if self._stale else [self._subscribe()]
+            case State.SUBSCRIBING, Subscribed(epoch=epoch):
+                self._epoch = epoch
                 self._attempt = 0
                 return self._go_live()
             case State.SUBSCRIBING, Problem(code="stale_cursor") as problem:
@@ -347,18 +371,51 @@ class Client:
         if self.settings.clients.resume == "zero":
             return Send(Subscribe(topics, dict.fromkeys(topics, 0)))
         if self.profile.resume == "all":
-            return Send(Subscribe(topics, {topic: self.cursors.get(topic, 0) for topic in topics}))
-        return Send(Subscribe(topics, dict(self.cursors)))
+            cursors = {topic: self.cursors.get(topic, 0) for topic in topics}
+            return Send(Subscribe(topics, cursors, epoch=self._epoch))
+        return Send(Subscribe(topics, dict(self.cursors), epoch=self._epoch))
 
     def _recover(self, now: float, problem: Problem) -> list[Effect]:
-        """Do about a stale cursor what the profile does: forget it, or zero it and come back."""
+        """Do about a stale cursor what the profile does: forget it, or zero it and come back.
+
+        A client that forgets takes a snapshot where it is offered one, and goes on from there.
+        """
         stale = [entry.topic for entry in problem.stale_topics]
+        self._epoch = None
         if self.profile.on_stale_cursor == "forget" and self.settings.clients.resume == "profile":
             for topic in stale:
                 self.cursors.pop(topic, None)
-            return [self._subscribe()]
+            self._stale = tuple(offer.topic for offer in problem.snapshot_plan if offer.cadence_seconds is not None)
+            return self._fetch(now) if self._stale else [self._subscribe()]
         self.cursors.update(dict.fromkeys(stale, 0))
         return self._give_up_channel(now)
+
+    def _fetch(self, now: float) -> list[Effect]:
+        self.state = State.RECOVERING
+        self._fetches += 1
+        return [
+            self._timer("answer", now + SNAPSHOT_PATIENCE_SECONDS),
+            FetchSnapshot(self._stale, self._fetches),
+        ]
+
+    def on_snapshot(self, now: float, watermarks: Mapping[str, int], serial: int) -> list[Effect]:
+        """Take the state of topics and the cursors to go on from; an answer that comes too late changes nothing."""
+        if self.state is not State.RECOVERING or serial != self._fetches:
+            return []
+        self.cursors.update(watermarks)
+        self._stale = ()
+        self.state = State.SUBSCRIBING
+        return [self._await_answer(now), self._subscribe()]
+
+    def on_snapshot_failed(self, now: float, serial: int) -> list[Effect]:
+        """Ask again later, and stay on the socket for as long as it lasts."""
+        if self.state is not State.RECOVERING or serial != self._fetches:
+            return []
+        self._fetches += 1
+        self._cancel("answer")
+        delay = self.profile.backoff.delay_seconds(self._attempt, self._chance)
+        self._attempt += 1
+        return [self._timer("retry", now + delay)]
 
     def _on_update(self, _now: float, update: UpdateBatch) -> list[Effect]:
         """Apply events in order; what was applied before is dropped, as every batch comes twice."""

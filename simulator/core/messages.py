@@ -37,12 +37,16 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Subscribe to topics (`sync:subscribe`), each from its cursor in `resume_after` where it has one there."""
+    """Subscribe to topics (`sync:subscribe`), each from its cursor in `resume_after` where it has one there.
+
+    `epoch` is the one that the cursors are from, if the server has told of it.
+    """
 
     topics: tuple[str, ...]
     resume_after: Mapping[str, int]
     replay_batch: int | None = None
     ref: Ref = None
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,12 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """The subscription stands; `watermarks` says how far each of its topics has been sent."""
+    """The subscription stands; `watermarks` says how far each of its topics has been sent, `epoch` of which log."""
 
     subscription_id: str
     topics: tuple[str, ...]
     watermarks: Mapping[str, int]
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +124,38 @@ class Nothing:
     """An empty response."""
 
 
+StaleReason = Literal["retention_floor_breach", "replay_budget_exceeded", "scope_reset"]
+"""Why a cursor is stale: below the floor, too far behind, or of another epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaleDetail:
+    """What the later original says of a stale topic beside its floor."""
+
+    reason: StaleReason
+    qos_tier: str
+    head_watermark: int
+    replay_lag: int
+    replay_budget_events: int
+
+
 @dataclass(frozen=True, slots=True)
 class StaleTopic:
-    """A topic whose cursor is below the retention floor."""
+    """A topic whose cursor cannot be gone on from."""
 
     topic: str
     resume_after: int
     retention_floor: int
+    detail: StaleDetail | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOffer:
+    """Where a stale topic's head is, and how often a snapshot of it is made; None if it has no snapshots."""
+
+    topic: str
+    head_watermark: int
+    cadence_seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +166,7 @@ class Problem:
     message: str = ""
     forbidden_topics: tuple[str, ...] = ()
     stale_topics: tuple[StaleTopic, ...] = ()
+    snapshot_plan: tuple[SnapshotOffer, ...] = ()
 
 
 Response = Joined | Subscribed | Unsubscribed | HeartbeatState | Nothing | Problem

@@ -108,6 +108,26 @@ INSTRUMENTS: dict[str, Instrument] = {
             ("event_type", "status"),
         ),
         Instrument(
+            "replay_budget",
+            "counter",
+            "Resumed topics by whether their cursor was within the replay budget, where there is one.",
+            ("event_type", "status", "qos_tier", "reason_class"),
+        ),
+        Instrument(
+            "publish",
+            "counter",
+            "Events offered to the log by outcome.",
+            ("result",),
+            (("ok",), ("error",), ("payload_too_large",), ("rate_limited",)),
+        ),
+        Instrument(
+            "snapshot",
+            "counter",
+            "Snapshots asked for by outcome.",
+            ("result",),
+            (("ok",), ("error",)),
+        ),
+        Instrument(
             "token_mint",
             "counter",
             "Token requests by outcome.",

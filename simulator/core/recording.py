@@ -65,7 +65,11 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run in virtual time: what was scraped, and whom the faults reached."""
+    """A finished run in virtual time: what was scraped, whom the faults reached, and who lost events silently.
+
+    `losses` has the clients of each kind in `core.losses.SILENT_LOSSES`.
+    """
 
     recording: Recording
     reached: Reached
+    losses: dict[str, frozenset[int]]

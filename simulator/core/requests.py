@@ -80,8 +80,12 @@ def write_request(message: ClientMessage) -> tuple[str, str, dict[str, Any]]:
 
 
 def _write_subscribe(message: Subscribe) -> dict[str, Any]:
-    payload = {"topics": list(message.topics), "resume_after": dict(message.resume_after)}
-    return payload if message.replay_batch is None else {**payload, "replay_batch_size": message.replay_batch}
+    payload: dict[str, Any] = {"topics": list(message.topics), "resume_after": dict(message.resume_after)}
+    if message.replay_batch is not None:
+        payload["replay_batch_size"] = message.replay_batch
+    if message.epoch is not None:
+        payload["epoch"] = message.epoch
+    return payload
 
 
 def _read_subscribe(payload: Mapping[str, Any], ref: Ref) -> ClientMessage:
@@ -89,8 +93,10 @@ def _read_subscribe(payload: Mapping[str, Any], ref: Ref) -> ClientMessage:
     topics, cursors = _read_topics(payload), _read_cursors(payload.get("resume_after"))
     if not topics or cursors is None:
         return BadRequest(BAD_SUBSCRIPTION, ref)
-    batch = payload.get("replay_batch_size")
-    return Subscribe(topics, cursors, batch if batch and is_watermark(batch) else None, ref)
+    batch, epoch = payload.get("replay_batch_size"), payload.get("epoch")
+    if epoch is not None and not is_watermark(epoch):
+        return BadRequest(BAD_SUBSCRIPTION, ref)
+    return Subscribe(topics, cursors, batch if batch and is_watermark(batch) else None, ref, epoch)
 
 
 def _read_unsubscribe(payload: Mapping[str, Any], ref: Ref) -> ClientMessage:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, get_args
 
 from simulator.core.fields import (
     read_objects,
@@ -21,6 +22,9 @@ from simulator.core.messages import (
     Joined,
     Nothing,
     Problem,
+    SnapshotOffer,
+    StaleDetail,
+    StaleReason,
     StaleTopic,
     Subscribed,
     Unsubscribed,
@@ -33,6 +37,8 @@ if TYPE_CHECKING:
     from simulator.core.messages import Response
 
 
+SNAPSHOT_FORMAT = "openagents.sync.snapshot.v1"
+_STALE_REASONS: dict[str, StaleReason] = {reason: reason for reason in get_args(StaleReason)}
 _PHOENIX_PROBLEMS = (UNMATCHED, TOO_MANY_CHANNELS, JOIN_CRASHED)
 
 
@@ -45,11 +51,12 @@ def write_response(response: Response) -> dict[str, Any]:
                 "allowed_topics": list(allowed_topics),
                 "current_watermarks": [],
             }
-        case Subscribed(subscription_id, topics, watermarks):
+        case Subscribed(subscription_id, topics, watermarks, epoch):
             return {
                 "subscription_id": subscription_id,
                 "topics": list(topics),
                 "current_watermarks": write_watermarks(watermarks),
+                **({} if epoch is None else {"epoch": epoch}),
             }
         case Unsubscribed(subscription_id, topics):
             return {"subscription_id": subscription_id, "topics": list(topics)}
@@ -80,7 +87,8 @@ def read_response(status: str, payload: Mapping[str, Any]) -> Response:
         return HeartbeatState(subscription_id, read_watermarks(payload, "watermarks"))
     if "current_watermarks" in payload:
         marks = read_watermarks(payload, "current_watermarks")
-        return Subscribed(subscription_id, read_texts(payload, "topics"), marks)
+        epoch = read_watermark(payload, "epoch") if "epoch" in payload else None
+        return Subscribed(subscription_id, read_texts(payload, "topics"), marks, epoch)
     return Unsubscribed(subscription_id, read_texts(payload, "topics"))
 
 
@@ -96,11 +104,36 @@ def write_problem(problem: Problem) -> dict[str, Any]:
         payload["forbidden_topics"] = list(problem.forbidden_topics)
     if problem.stale_topics:
         payload["full_resync_required"] = True
-        payload["stale_topics"] = [
-            {"topic": stale.topic, "resume_after": stale.resume_after, "retention_floor": stale.retention_floor}
-            for stale in problem.stale_topics
-        ]
+        payload["stale_topics"] = [_write_stale(stale) for stale in problem.stale_topics]
+        reasons = dict.fromkeys(stale.detail.reason for stale in problem.stale_topics if stale.detail is not None)
+        if reasons:
+            payload["reason_codes"] = list(reasons)
+    if problem.snapshot_plan:
+        offers = [_write_offer(offer) for offer in problem.snapshot_plan]
+        payload["snapshot_plan"] = {"format": SNAPSHOT_FORMAT, "topics": offers}
     return payload
+
+
+def _write_stale(stale: StaleTopic) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "topic": stale.topic,
+        "resume_after": stale.resume_after,
+        "retention_floor": stale.retention_floor,
+    }
+    return data if stale.detail is None else {**data, **asdict(stale.detail)}
+
+
+def _write_offer(offer: SnapshotOffer) -> dict[str, Any]:
+    snapshot = None
+    if offer.cadence_seconds is not None:
+        snapshot = {
+            "topic": offer.topic,
+            "format": SNAPSHOT_FORMAT,
+            "schema_version": 1,
+            "cadence_seconds": offer.cadence_seconds,
+            "source_table": offer.topic,
+        }
+    return {"topic": offer.topic, "head_watermark": offer.head_watermark, "snapshot": snapshot}
 
 
 def read_problem(payload: Mapping[str, Any]) -> Problem:
@@ -113,9 +146,32 @@ def read_problem(payload: Mapping[str, Any]) -> Problem:
     message = read_text(payload, "message") if "message" in payload else ""
     forbidden = read_texts(payload, "forbidden_topics") if "forbidden_topics" in payload else ()
     stale = read_objects(payload, "stale_topics") if "stale_topics" in payload else []
-    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale))
+    offers = _read_plan(payload["snapshot_plan"]) if "snapshot_plan" in payload else ()
+    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), offers)
 
 
 def _read_stale(entry: Mapping[str, Any]) -> StaleTopic:
     cursor, floor = read_watermark(entry, "resume_after"), read_watermark(entry, "retention_floor")
-    return StaleTopic(read_text(entry, "topic"), cursor, floor)
+    return StaleTopic(read_text(entry, "topic"), cursor, floor, _read_detail(entry) if "reason" in entry else None)
+
+
+def _read_detail(entry: Mapping[str, Any]) -> StaleDetail:
+    reason = _STALE_REASONS.get(read_text(entry, "reason"))
+    if reason is None:
+        raise FrameError(f"the reason of a stale topic is one of {', '.join(_STALE_REASONS)}")
+    numbers = (read_watermark(entry, key) for key in ("head_watermark", "replay_lag", "replay_budget_events"))
+    return StaleDetail(reason, read_text(entry, "qos_tier"), *numbers)
+
+
+def _read_plan(plan: Any) -> tuple[SnapshotOffer, ...]:
+    if not isinstance(plan, dict) or plan.get("format") != SNAPSHOT_FORMAT:
+        raise FrameError(f"a snapshot plan is an object of the format {SNAPSHOT_FORMAT}")
+    return tuple(_read_offer(entry) for entry in read_objects(plan, "topics"))
+
+
+def _read_offer(entry: Mapping[str, Any]) -> SnapshotOffer:
+    snapshot = entry.get("snapshot")
+    if snapshot is not None and not isinstance(snapshot, dict):
+        raise FrameError("snapshot is an object or null")
+    cadence = None if snapshot is None else read_watermark(snapshot, "cadence_seconds")
+    return SnapshotOffer(read_text(entry, "topic"), read_watermark(entry, "head_watermark"), cadence)

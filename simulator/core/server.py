@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.admission import Admission
+from simulator.core.losses import Losses
 from simulator.core.metrics import AUTHORIZED
+from simulator.core.publisher import Publisher
 from simulator.core.session import ChannelSession
-from simulator.errors import TokenRejected, UpgradeRefused
+from simulator.errors import SnapshotFailed, TokenRejected, UpgradeRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from simulator.conditions import Settings
     from simulator.core.log import EventLog
     from simulator.core.metrics import Metrics
@@ -21,6 +25,10 @@ TOKEN_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN})
 """What clients take for a refusal of their token; any other status is a server in trouble to them."""
 
 
+LOG_REPLACED = 1012
+"""The code with which a server that knows epochs closes every socket when its log begins a new one."""
+
+
 class SyncServer:
     """What all sessions share."""
 
@@ -28,6 +36,8 @@ class SyncServer:
         self.log = log
         self.metrics = metrics
         self.admission = Admission()
+        self.losses = Losses(log)
+        self.publisher = Publisher(log, metrics, self.losses)
         self._verifier = verifier
         self._active = 0
         self._joined = 0
@@ -59,11 +69,34 @@ class SyncServer:
             self.count_refused(rejected.reason)
             raise UpgradeRefused(handshake.refusal_status) from rejected
         self.metrics.add(("socket_auth", "ok", AUTHORIZED))
-        return ChannelSession(self, claims.scopes)
+        return ChannelSession(self, claims.scopes, claims.subject)
 
     def count_refused(self, reason: str) -> None:
         """Count a handshake that was refused for one of `metrics.REJECT_REASONS`."""
         self.metrics.add(("socket_auth", "error", reason))
+
+    def take_snapshot(self, topics: Iterable[str], settings: Settings) -> dict[str, int]:
+        """Return the watermarks up to which snapshots of topics reach: their heads; and count how it went.
+
+        Raises:
+            SnapshotFailed: the endpoint has none now.
+        """
+        if settings.snapshot.answer != "ok":
+            self.metrics.add(("snapshot", "error"))
+            raise SnapshotFailed(settings.snapshot.answer)
+        self.metrics.add(("snapshot", "ok"))
+        return {topic: self.log[topic].head for topic in topics if topic in self.log.topics}
+
+    def purge(self) -> frozenset[int]:
+        """Delete every kept event, and return the clients that did not have all of them."""
+        behind = self.losses.before_purge()
+        self.log.purge()
+        return behind
+
+    def go_back(self, kept: float) -> frozenset[int]:
+        """Let each topic's head be a part of what it is, and return the clients whose cursors are ahead of it."""
+        self.publisher.forget()
+        return self.losses.on_gone_back(self.log.go_back(kept))
 
     def count_connect(self) -> str:
         """Count a joined channel and return its subscription id."""

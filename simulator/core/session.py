@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from simulator.core.freshness import find_stale, plan_snapshots
 from simulator.core.messages import (
     CHANNEL,
     CHANNEL_CLOSED,
@@ -29,7 +30,6 @@ from simulator.core.messages import (
     Leave,
     Problem,
     Reply,
-    StaleTopic,
     Subscribe,
     Subscribed,
     TransportHeartbeat,
@@ -37,13 +37,15 @@ from simulator.core.messages import (
     Unsubscribed,
     UpdateBatch,
 )
+from simulator.core.topics import class_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simulator.conditions import Settings
-    from simulator.core.log import Topic
-    from simulator.core.messages import ClientMessage, ServerMessage
+    from simulator.conditions.knobs import Delivery
+    from simulator.core.log import Event, Topic
+    from simulator.core.messages import ClientMessage, ServerMessage, StaleTopic
     from simulator.core.server import SyncServer
 
 
@@ -58,6 +60,15 @@ class State(Enum):
 ROUNDING_SECONDS = 1e-6
 """Silence of just the timeout is not too long, however sums of floats come out."""
 STALE_MESSAGE = "cursor is older than retention floor"
+OVER_BUDGET_MESSAGE = "replay budget exceeded for topic qos tier; full resync required"
+_BUDGET_STATUS = {"none": "ok", "replay_budget_exceeded": "exceeded"}
+
+
+def is_woken(delivery: Delivery, hints: Sequence[int]) -> bool:
+    """Tell whether a session hears of at least one of the events that it was to be told of."""
+    if delivery.paused:
+        return False
+    return not delivery.lost_hints or any(hint % delivery.lost_hints for hint in hints)
 
 
 def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Frame], int]:
@@ -78,21 +89,33 @@ def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Fra
 class ChannelSession:
     """One client's channel on the server: what it subscribed to, how far it has been sent, when it was last heard.
 
-    `scopes` are the topics its token allows. Times are seconds since the run's start.
+    `scopes` are the topics its token allows, `subject` is whom it is for. `begins_after` has, for topics that it
+    follows without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the
+    run's start.
     """
 
     __slots__ = (
+        "_delayed",
+        "_lost",
         "allowed_topics",
+        "begins_after",
         "joined_at",
         "last_seen_at",
         "server",
         "state",
+        "subject",
+        "subscribed_at",
         "subscription_id",
         "watermarks",
     )
 
-    def __init__(self, server: SyncServer, scopes: tuple[str, ...]) -> None:
+    def __init__(self, server: SyncServer, scopes: tuple[str, ...], subject: str = "") -> None:
         self.server = server
+        self.subject = subject
+        self.begins_after: dict[str, int] = {}
+        self.subscribed_at = 0.0
+        self._delayed: dict[str, list[ServerMessage]] = {}
+        self._lost: set[str] = set()
         self.allowed_topics = tuple(topic for topic in server.log.topics if topic in scopes)
         self.state = State.NEW
         self.subscription_id = ""
@@ -108,28 +131,55 @@ class ChannelSession:
             return [Reply(message.ref, UNMATCHED, topic)]
         return handler(self, now, message, settings)
 
-    def deliver(self, topic: str, settings: Settings) -> list[ServerMessage]:
+    def deliver(self, now: float, topic: str, settings: Settings) -> list[ServerMessage]:
         """Return the pushes for what a topic has beyond this session's watermark.
 
         A publish is only a hint, as in the original: what is sent is re-read from the log.
         """
         if self.state is not State.JOINED or topic not in self.watermarks:
             return []
-        return list(self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch))
+        pushes = list(self._replay(now, topic, self.watermarks[topic], settings.delivery.replay_batch))
+        if not pushes or self.is_plain(settings.delivery):
+            return pushes
+        return self._lose_some(topic, pushes, settings.delivery)
+
+    def is_plain(self, delivery: Delivery) -> bool:
+        """Tell whether what this session is sent next is sent as it is."""
+        return delivery.is_plain and not self._delayed and not self._lost
+
+    def _lose_some(self, topic: str, pushes: list[ServerMessage], delivery: Delivery) -> list[ServerMessage]:
+        """Lose, delay or repeat what is sent; a client has no use for what comes after something newer."""
+        newest = self.watermarks[topic]
+        if delivery.dropped and newest % delivery.dropped == 0:
+            self._lost.add(topic)
+            return []
+        if delivery.swapped and newest % delivery.swapped == 0 and topic not in self._delayed:
+            self._delayed[topic] = pushes
+            return []
+        if topic in self._lost or topic in self._delayed:
+            self._lost.discard(topic)
+            self.server.losses.on_skipped(self)
+        if delivery.duplicated and newest % delivery.duplicated == 0:
+            pushes = pushes * 2
+        return pushes + self._delayed.pop(topic, [])
+
+    def is_silent(self, now: float, settings: Settings) -> bool:
+        """Tell whether the last heartbeat is too long ago."""
+        return now - self.last_seen_at > settings.liveness.timeout + ROUNDING_SECONDS
 
     def tick(self, now: float, settings: Settings) -> list[ServerMessage]:
         """Look at the last heartbeat, as the server does every `liveness.tick`; a silent channel ends in order."""
-        silent_seconds = now - self.last_seen_at
-        if self.state is not State.JOINED or silent_seconds <= settings.liveness.timeout + ROUNDING_SECONDS:
+        if self.state is not State.JOINED or not self.is_silent(now, settings):
             return []
         self.server.metrics.add(("socket_timeout", "timeout"))
-        self.end("normal")
+        self.end(now, "normal")
         return [CHANNEL_CLOSED]
 
-    def end(self, status: str) -> None:
+    def end(self, now: float, status: str) -> None:
         """End the channel; `status` is `normal`, or `error` when the socket was lost."""
         if self.state is State.JOINED:
             self.server.count_disconnect(status)
+            self.server.losses.on_end(now, self)
         self.state = State.CLOSED
 
     def _join(self, now: float, message: Join, _settings: Settings) -> list[ServerMessage]:
@@ -138,6 +188,9 @@ class ChannelSession:
         self.state = State.JOINED
         self.joined_at = self.last_seen_at = now
         self.watermarks = {}
+        self.begins_after.clear()
+        self._delayed.clear()
+        self._lost.clear()
         self.subscription_id = self.server.count_connect()
         return [Reply(message.ref, Joined(self.subscription_id, self.allowed_topics))]
 
@@ -145,13 +198,13 @@ class ChannelSession:
         """Close the channel and open it anew, as Phoenix does about a second join."""
         if message.topic != CHANNEL:
             return self._join(now, message, settings)
-        self.end("normal")
+        self.end(now, "normal")
         return [CHANNEL_CLOSED, *self._join(now, message, settings)]
 
     def _leave(self, now: float, message: Leave, settings: Settings) -> list[ServerMessage]:
         if message.topic != CHANNEL:
             return self._leave_unjoined(now, message, settings)
-        self.end("normal")
+        self.end(now, "normal")
         return [Reply(message.ref, NOTHING), CHANNEL_CLOSED]
 
     def _leave_unjoined(self, _now: float, message: Leave, _settings: Settings) -> list[ServerMessage]:
@@ -172,24 +225,35 @@ class ChannelSession:
         problem = self._refuse(message)
         if problem is not None:
             return [Reply(message.ref, problem)]
-        stale = self._stale_topics(message)
+        stale = find_stale(self.server.log, message, settings)
+        self._count_budgets(message, stale, settings)
         if stale:
-            return self._answer_stale(message, stale)
-        self.last_seen_at = now
+            return self._answer_stale(message, stale, settings)
+        self.last_seen_at = self.subscribed_at = now
+        self.server.losses.on_subscribed(self)
         pushes: list[ServerMessage] = []
         batch = message.replay_batch or settings.delivery.replay_batch
         for topic in message.topics:
-            start = message.resume_after.get(topic, self.watermarks.get(topic, 0))
-            self._count_lag(topic, start)
-            self.watermarks[topic] = start
-            pushes += self._replay(topic, start, batch)
+            pushes += self._resume(now, topic, message.resume_after.get(topic), batch)
         metrics = self.server.metrics
         metrics.observe(("replay_catchup_duration_ms", "ok"), 0)
         if any(cursor > 0 for cursor in message.resume_after.values()):
             metrics.add(("socket_reconnect", "ok"))
         watermarks = {topic: self.watermarks[topic] for topic in message.topics}
-        response = Subscribed(self.subscription_id, message.topics, watermarks)
+        epoch = self.server.log.epoch if settings.log.epochs else None
+        response = Subscribed(self.subscription_id, message.topics, watermarks, epoch)
         return [*pushes, Reply(message.ref, response)]
+
+    def _resume(self, now: float, topic: str, cursor: int | None, batch: int) -> Sequence[ServerMessage]:
+        """Send what a topic has beyond a cursor; one that was not given is 0, unless the session has its own."""
+        if cursor is not None:
+            self.server.losses.on_resume(self, topic, cursor)
+        elif topic not in self.watermarks:
+            self.begins_after[topic] = self.server.log[topic].gone_until
+        start = self.watermarks.get(topic, 0) if cursor is None else cursor
+        self._count_lag(topic, start)
+        self.watermarks[topic] = start
+        return self._replay(now, topic, start, batch)
 
     def _refuse(self, message: Subscribe) -> Problem | None:
         if not message.topics:
@@ -197,19 +261,29 @@ class ChannelSession:
         forbidden = tuple(topic for topic in message.topics if topic not in self.allowed_topics)
         return Problem("forbidden_topic", forbidden_topics=forbidden) if forbidden else None
 
-    def _stale_topics(self, message: Subscribe) -> tuple[StaleTopic, ...]:
-        """Return the topics whose given cursor is below the floor; a topic without one is never stale."""
-        log, cursors = self.server.log, message.resume_after
-        return tuple(
-            StaleTopic(topic, cursors[topic], log[topic].floor)
-            for topic in message.topics
-            if topic in cursors and cursors[topic] < log[topic].floor
-        )
+    def _count_budgets(self, message: Subscribe, stale: Sequence[StaleTopic], settings: Settings) -> None:
+        """Count each resumed topic by what became of it, where there are budgets."""
+        if not settings.replay.enforce_budgets:
+            return
+        found = {entry.topic: entry.detail for entry in stale}
+        for topic in message.topics:
+            if topic in message.resume_after:
+                detail = found.get(topic)
+                reason = "none" if detail is None else detail.reason
+                status = _BUDGET_STATUS.get(reason, "stale_cursor")
+                self.server.metrics.add(("replay_budget", topic, status, class_of(topic).tier, reason))
 
-    def _answer_stale(self, message: Subscribe, stale: tuple[StaleTopic, ...]) -> list[ServerMessage]:
+    def _answer_stale(
+        self, message: Subscribe, stale: tuple[StaleTopic, ...], settings: Settings
+    ) -> list[ServerMessage]:
         """Say it three times, as the original does: push, frame, reply; the socket stays open."""
         self.server.metrics.observe(("replay_catchup_duration_ms", "stale_cursor"), 0)
-        problem = Problem("stale_cursor", STALE_MESSAGE, stale_topics=stale)
+        for entry in stale:
+            self.server.losses.on_stale(self, entry.topic)
+        reasons = {entry.detail and entry.detail.reason for entry in stale}
+        text = OVER_BUDGET_MESSAGE if reasons == {"replay_budget_exceeded"} else STALE_MESSAGE
+        plan = plan_snapshots(self.server.log, stale) if settings.snapshot.offered else ()
+        problem = Problem("stale_cursor", text, stale_topics=stale, snapshot_plan=plan)
         return [ErrorPush(problem), Frame("ERROR", stale[0].topic, 0, problem), Reply(message.ref, problem)]
 
     def _unsubscribe(self, now: float, message: Unsubscribe, _settings: Settings) -> list[ServerMessage]:
@@ -221,13 +295,19 @@ class ChannelSession:
     def _bad_request(self, _now: float, message: BadRequest, _settings: Settings) -> list[ServerMessage]:
         return [Reply(message.ref, Problem(message.code), message.topic)]
 
-    def _replay(self, topic: str, after: int, batch: int) -> Sequence[ServerMessage]:
+    def _replay(self, now: float, topic: str, after: int, batch: int) -> Sequence[ServerMessage]:
         pushes, reached = replay(self.server.log[topic], after, batch)
-        self.watermarks[topic] = max(reached, self.watermarks[topic])
+        if pushes:
+            self.advance(now, topic, pushes[0].events[0], reached)  # type: ignore[union-attr]
         return pushes
 
+    def advance(self, now: float, topic: str, first: Event, reached: int) -> None:
+        """Stand at a watermark from now on; `first` is the first of the events that were sent."""
+        self.server.losses.on_sent(now, self, topic, first)
+        self.watermarks[topic] = max(reached, self.watermarks[topic])
+
     def _count_lag(self, topic: str, cursor: int) -> None:
-        lag = max(0, self.server.log[topic].head - cursor)
+        lag = max(0, self.server.log[topic].newest - cursor)
         self.server.metrics.set(("replay_lag_events", topic, "lagging" if lag else "caught_up"), lag)
 
 

@@ -16,7 +16,7 @@ from simulator.core.messages import (
     is_forbidden,
 )
 from simulator.core.server import TOKEN_STATUSES
-from simulator.core.session import ROUNDING_SECONDS, State
+from simulator.core.session import ROUNDING_SECONDS, State, is_woken
 from simulator.drivers.agenda import Rank
 from simulator.drivers.entrance import Entrance
 from simulator.errors import UpgradeRefused
@@ -58,7 +58,7 @@ class Listener:
         elif type(message) is SocketClosed:
             self._forget(link)
             if link.server_open and link.session is not None:
-                link.session.end("normal")
+                link.session.end(now, "normal")
             link.server_open = False
         elif not link.server_open or link.session is None:
             self._carrier.send(link, "down", SocketClosed(LOST_CODE))
@@ -115,11 +115,11 @@ class Listener:
             if self._eager or not link.is_clear or not link.client_open or link.live_at is not None:
                 self._await_tick(link)
 
-    def deliver(self, link: Link, topic: str) -> None:
-        """Send a link what a topic has for it, unless a fault holds deliveries back."""
+    def deliver(self, link: Link, topic: str, hints: Sequence[int]) -> None:
+        """Send a link what a topic has for it, if it hears of one of the watermarks that are new."""
         settings = link.client.settings
-        if link.session is not None and link.server_open and not settings.delivery.paused:
-            self._send_down(link, link.session.deliver(topic, settings))
+        if link.session is not None and link.server_open and is_woken(settings.delivery, hints):
+            self._send_down(link, link.session.deliver(self._agenda.now, topic, settings))
 
     def watch(self, link: Link) -> None:
         """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
@@ -144,10 +144,11 @@ class Listener:
         session = link.session
         if link.serial["tick"] != serial or session is None or not link.server_open or link.lazy_beats:
             return
-        pushes = session.tick(self._agenda.now, link.client.settings)
-        if pushes:
+        if session.is_silent(self._agenda.now, link.client.settings):
             # Its client may stay on the socket: from here on the channel's events pass it by.
             self._quiet.settle(link, self._agenda.now)
+        pushes = session.tick(self._agenda.now, link.client.settings)
+        if pushes:
             self._reach.harmed.add(link.index)
             self._send_down(link, pushes)
         else:
@@ -173,7 +174,7 @@ class Listener:
         """End a socket with a code."""
         link.server_open = False
         if link.session is not None:
-            link.session.end("error")
+            link.session.end(self._agenda.now, "error")
         self._carrier.send(link, "down", SocketClosed(code))
 
     def _await_old_age(self, link: Link) -> None:

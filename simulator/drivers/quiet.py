@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from simulator.conditions.knobs import Publishing
 from simulator.core import client as clients
 from simulator.core.session import State
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from simulator.core.server import SyncServer
     from simulator.core.session import ChannelSession
     from simulator.drivers.link import Link
+
+
+_PLAIN = Publishing()
 
 
 class Quiet:
@@ -58,6 +62,10 @@ class Quiet:
             link.lazy_beats = False
             link.epoch += 1
             self._settle_beats(link)
+        self.settle_deliveries(link)
+
+    def settle_deliveries(self, link: Link) -> None:
+        """Bring a link's deliveries to where they would be; its heartbeats stay as they are."""
         if link.lazy_deliveries:
             link.lazy_deliveries = False
             self._settle_deliveries(link)
@@ -86,9 +94,10 @@ class Quiet:
         session = link.session
         if self.eager or session is None or not self._is_quiet(link, session):
             return False
-        log = self._server.log
-        caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
-        return caught_up and not link.client.settings.delivery.paused
+        settings, log, cursors = link.client.settings, self._server.log, link.client.cursors
+        if not session.is_plain(settings.delivery) or settings.capture.stalled or settings.publishing != _PLAIN:
+            return False
+        return all(log[topic].head == mark == cursors.get(topic, 0) for topic, mark in session.watermarks.items())
 
     def _may_beat_lazily(self, link: Link) -> bool:
         session, settings = link.session, link.client.settings

@@ -6,23 +6,32 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import (
+    EVERYONE,
+    CloseConnections,
+    DropConnections,
+    PurgeTopics,
+    ResetCounters,
+    ResetSequences,
+)
 from simulator.core import client as clients
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
+from simulator.core.publisher import LATE_SECONDS
 from simulator.core.recording import Reached, Recording, Run
-from simulator.core.server import SyncServer
+from simulator.core.server import LOG_REPLACED, SyncServer
 from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer, Verifier
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
 from simulator.drivers.listener import LOST_CODE, Listener
 from simulator.drivers.quiet import Quiet
 from simulator.drivers.reach import Reach
+from simulator.drivers.snapshots import SnapshotDesk
 from simulator.errors import MintFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from simulator.conditions import Impulse, Settings, Share
     from simulator.core.plan import Plan, Step
@@ -68,10 +77,13 @@ class _VirtualRun:
         self._issuer = Issuer(run_secret, EPOCH)
         self._agenda = Agenda()
         self._carrier = Carrier(self._agenda, self._arrive)
-        server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
+        server = self._server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
         self._quiet = Quiet(server, eager=eager)
         self._reach = Reach(len(plan.fleet.profiles))
         self._listener = Listener(server, self._agenda, self._carrier, self._reach, self._quiet)
+        self._snapshots = SnapshotDesk(
+            server, self._agenda, lambda index: self._clients[index].settings, self._on_snapshot
+        )
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
         self._clients = [
             clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
@@ -93,8 +105,9 @@ class _VirtualRun:
         agenda.at(self._plan.scrape_offset_seconds, Rank.SCRAPE, self._scrape, 0)
         while agenda.step(until):
             self._carrier.deliver_pending()
+        self._settle_deliveries()
         reached = Reached.of(len(self._clients), self._reach.touched, self._reach.harmed)
-        return Run(self._recording, reached)
+        return Run(self._recording, reached, self._server.losses.found(until))
 
     # --- the world's own course
 
@@ -107,11 +120,20 @@ class _VirtualRun:
                 self._agenda.at(phase / fleet.publish_rate, Rank.EVENT, self._publish, topic, phase, 0)
 
     def _publish(self, topic: str, phase: float, number: int) -> None:
-        self._log[topic].append(self._agenda.now)
-        for link in tuple(self._quiet.loud):
-            self._listener.deliver(link, topic)
+        publisher, now = self._server.publisher, self._agenda.now
+        self._hint(topic, publisher.publish(now, topic, self._settings))
+        if publisher.is_late(topic):
+            self._agenda.at(now + LATE_SECONDS, Rank.EVENT, self._store_late, topic)
         due = (number + 1 + phase) / self._plan.fleet.publish_rate
         self._agenda.at(due, Rank.EVENT, self._publish, topic, phase, number + 1)
+
+    def _store_late(self, topic: str) -> None:
+        self._hint(topic, self._server.publisher.store_late(self._agenda.now, topic))
+
+    def _hint(self, topic: str, hints: Sequence[int]) -> None:
+        if hints:
+            for link in tuple(self._quiet.loud):
+                self._listener.deliver(link, topic, hints)
 
     def _prune(self) -> None:
         now = self._agenda.now
@@ -139,6 +161,9 @@ class _VirtualRun:
             if settings != self._clients[index].settings:
                 self._change_client(index, settings)
         self._listener.reconsider()
+        self._snapshots.reconsider()
+        for topic, hints in self._server.publisher.release(now, self._settings).items():
+            self._hint(topic, hints)
         for injection, impulse in step.impulses:
             self._strike(injection, impulse)
 
@@ -175,7 +200,29 @@ class _VirtualRun:
                 self._quiet.count_beats(self._agenda.now, inclusive=False)
                 self._metrics.reset()
             case PurgeTopics():
-                self._log.purge()
+                self._settle_deliveries()
+                self._touch(injection, self._server.purge())
+                self._renew_deliveries()
+            case ResetSequences(kept):
+                self._settle_deliveries()
+                self._touch(injection, self._server.go_back(kept))
+                self._renew_deliveries()
+                if self._settings.log.epochs:
+                    self._close(EVERYONE, injection, LOG_REPLACED)
+
+    def _touch(self, injection: str, members: Iterable[int]) -> None:
+        for index in members:
+            self._reach.touch(index, injection)
+
+    def _settle_deliveries(self) -> None:
+        for link in self._links:
+            if link is not None:
+                self._quiet.settle_deliveries(link)
+
+    def _renew_deliveries(self) -> None:
+        for link in self._links:
+            if link is not None and link.live_at is not None and link.client_open:
+                self._quiet.try_deliveries(link)
 
     def _close(self, share: Share, injection: str, code: int) -> None:
         for index in self._plan.population.members(share):
@@ -212,6 +259,8 @@ class _VirtualRun:
                     self._hang_up(index)
                 case clients.WentLive():
                     self._go_live(index)
+                case clients.FetchSnapshot(topics, serial):
+                    self._fetch_snapshot(index, topics, serial)
 
     def _on_timer(self, index: int, name: clients.TimerName, serial: int) -> None:
         client = self._clients[index]
@@ -251,6 +300,20 @@ class _VirtualRun:
         """Nobody counts a question that was not answered before its client lost patience."""
         self._minting.discard(index)
         self._perform(index, self._clients[index].on_mint_failed(self._agenda.now))
+
+    def _fetch_snapshot(self, index: int, topics: tuple[str, ...], serial: int) -> None:
+        link = self._links[index]
+        if link is not None:
+            self._listener.watch(link)  # it may take long, and the server looks for silence meanwhile
+        self._reach.meet(index, "snapshot")
+        self._snapshots.ask(index, topics, serial)
+
+    def _on_snapshot(self, index: int, watermarks: Mapping[str, int] | None, serial: int) -> None:
+        client, now = self._clients[index], self._agenda.now
+        if watermarks is None:
+            self._perform(index, client.on_snapshot_failed(now, serial))
+        else:
+            self._perform(index, client.on_snapshot(now, watermarks, serial))
 
     def _dial(self, index: int, token: str, expires_at: float) -> None:
         now = self._agenda.now

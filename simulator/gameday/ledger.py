@@ -29,6 +29,7 @@ class Ledger:
         self._injections: dict[str, Injection] = {}
         self._touched: dict[str, set[int]] = {}
         self._harmed: set[int] = set()
+        self._losses: dict[str, set[int]] | None = None
         self._trouble: list[str] = []
         self._most_connected = 0
         self._notified: list[Notification] = []
@@ -68,6 +69,10 @@ class Ledger:
             for injection, members in report.get("touched", {}).items():
                 self._touched.setdefault(injection, set()).update(members)
             self._harmed.update(report.get("harmed", ()))
+            if "losses" in report:
+                self._losses = self._losses or {}
+                for kind, members in report["losses"].items():
+                    self._losses.setdefault(kind, set()).update(members)
             self._most_connected = max(self._most_connected, report.get("connected", 0))
 
     def take_notification(self, notification: Notification) -> None:
@@ -119,6 +124,13 @@ class Ledger:
         """Return whom the injections reached."""
         with self._lock:
             return Reached.of(clients, self._touched, self._harmed)
+
+    def losses(self) -> dict[str, frozenset[int]] | None:
+        """Return the clients of each kind of silent loss; None if the server has not said so."""
+        with self._lock:
+            if self._losses is None:
+                return None
+            return {kind: frozenset(members) for kind, members in self._losses.items()}
 
     def trouble(self) -> tuple[str, ...]:
         """Return what makes the rehearsal doubtful, the processes' own stalls included."""

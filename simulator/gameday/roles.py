@@ -17,7 +17,7 @@ from simulator.gameday.busing import into_log, join_bus
 from simulator.gameday.lag import LoopLag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from simulator.conditions import Conditions
     from simulator.control.lease import Struck
@@ -75,17 +75,17 @@ class _Node:
         self._secret = bytes.fromhex(spec.run_secret)
         self._population = Population(spec.clients, spec.seed)
         self._touched: dict[str, set[int]] = {}
-        self._told: dict[str, set[int]] = {}
+        self._told: dict[tuple[str, str], set[int]] = {}
         del conditions
 
-    def _news(self, touched: Mapping[str, set[int]]) -> dict[str, list[int]]:
-        """Return the clients of each injection that were not reported yet."""
+    def _news(self, what: str, clients: Mapping[str, Collection[int]]) -> dict[str, list[int]]:
+        """Return the clients under each name that were not reported yet; `what` says of what."""
         news = {}
-        for injection, members in touched.items():
-            told = self._told.setdefault(injection, set())
-            if found := members - told:
+        for name, members in clients.items():
+            told = self._told.setdefault((what, name), set())
+            if found := set(members) - told:
                 told |= found
-                news[injection] = sorted(found)
+                news[name] = sorted(found)
         return news
 
 
@@ -128,6 +128,14 @@ class _Server(_Node):
     def strike(self, struck: Struck) -> None:
         self._touched.setdefault(struck.injection, set()).update(self._server.strike(struck.impulse))
 
+    def _known_losses(self) -> dict[str, frozenset[int]]:
+        """Return the silent losses of the population's own clients; a stranger may call itself what it likes."""
+        size = self._population.size
+        return {
+            kind: frozenset(member for member in members if member < size)
+            for kind, members in self._server.losses().items()
+        }
+
     def _all_touched(self) -> dict[str, set[int]]:
         found = {injection: set(members) for injection, members in self._touched.items()}
         for injection, members in self._server.touched.items():
@@ -139,7 +147,8 @@ class _Server(_Node):
             "sockets": self._server.open_sockets,
             "bus_problems": list(self._problems),
             "lag_p99_s": self._lag.p99_seconds(),
-            "touched": self._news(self._all_touched()),
+            "touched": self._news("touched", self._all_touched()),
+            "losses": self._news("losses", self._known_losses()),
             "counts": _counts(self._server.metrics),
         }
 
@@ -223,8 +232,8 @@ class _Fleet(_Node):
         return {
             "connected": self._fleet.connected,
             "lag_p99_s": self._lag.p99_seconds(),
-            "touched": self._news(self._fleet.touched),
-            "harmed": self._news({"": self._fleet.harmed}).get("", []),
+            "touched": self._news("touched", self._fleet.touched),
+            "harmed": self._news("harmed", {"": self._fleet.harmed}).get("", []),
         }
 
 

@@ -317,5 +317,6 @@ class _Day:
                 mode="live",
                 notifications=self._ledger.notifications(),
                 external_labels=self._prometheus.external_labels,
+                losses=self._ledger.losses(),
             )
         )

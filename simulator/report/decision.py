@@ -10,11 +10,11 @@ from simulator.alerting.lineage import Lineage
 from simulator.alerting.observed import receivers_of
 from simulator.conditions import settings_of
 from simulator.report.findings import check_expectation, describe_alert, expected_to_fire
-from simulator.report.verdict import Certification, Engine, InjectionEntry, Result, Verdict
+from simulator.report.verdict import Certification, Engine, InjectionEntry, Result, SilentLosses, Verdict
 from simulator.scenario.timeline import SetKnobs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from simulator.alerting.contract import Contract
     from simulator.alerting.exposition import Labels
@@ -33,7 +33,8 @@ class Evidence:
     """All that a verdict rests on.
 
     `timeline` is None if the rules were not evaluated. `trouble` says what went wrong with the run itself. `digest` is
-    None for a live run, which is never the same twice.
+    None for a live run, which is never the same twice. `losses` has the clients of each kind of silent loss,
+    None if that is not known.
     """
 
     scenario: Scenario
@@ -49,6 +50,7 @@ class Evidence:
     mode: Literal["virtual", "live"] = "virtual"
     notifications: tuple[Notification, ...] = ()
     external_labels: Labels = ()
+    losses: Mapping[str, Collection[int]] | None = None
 
 
 def decide(evidence: Evidence) -> Verdict:
@@ -72,6 +74,7 @@ def decide(evidence: Evidence) -> Verdict:
         engine=None if timeline is None else Engine(name=timeline.engine_name, version=timeline.engine_version),
         clients=scenario.fleet.clients,
         control_clients=reached.control_clients,
+        silent_losses=None if evidence.losses is None else _count_losses(evidence.losses),
         injections=tuple(_injection(injection, reached) for injection in evidence.injections),
         alerts=alerts,
         expectations=expectations,
@@ -158,6 +161,10 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
         check_expectation(expectation, alerts, expected, by_id, routed=evidence.mode == "live")
         for expectation in evidence.scenario.expect
     )
+
+
+def _count_losses(losses: Mapping[str, Collection[int]]) -> SilentLosses:
+    return SilentLosses(**{kind: len(clients) for kind, clients in losses.items()})
 
 
 def _injection(injection: Injection, reached: Reached) -> InjectionEntry:

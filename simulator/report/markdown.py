@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
 from simulator.report.story import tell
 
@@ -41,6 +42,7 @@ def write_markdown(verdict: Verdict) -> str:
             ),
         ),
         _not_covered(verdict.alerts),
+        _section("Silent losses", _silent_losses(verdict)),
         _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -74,6 +76,17 @@ def _not_covered(alerts: Sequence[AlertEntry]) -> str:
 def _why_blind(alert: AlertEntry) -> str:
     missing = ", ".join(f"`{selector}`" for selector in alert.missing)
     return f"nothing matched {missing}" if missing else (alert.note or "no data")
+
+
+def _silent_losses(verdict: Verdict) -> str:
+    if verdict.silent_losses is None:
+        return ""
+    struck = verdict.silent_losses.struck()
+    if not struck:
+        return "No client lost events without being told."
+    rows = ((f"`{kind}`", f"{count} of {verdict.clients}", SILENT_LOSSES[kind]) for kind, count in struck.items())
+    lead = "No metric shows these, so no alert on the sync metrics can; the simulator knows what was published."
+    return f"{lead}\n\n{_table(('kind', 'clients', 'what happened'), rows)}"
 
 
 def _provenance(verdict: Verdict) -> str:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
 from simulator.report.story import draw_bars
 from simulator.report.verdict import Result
@@ -140,6 +141,9 @@ def _conclusion(verdict: Verdict) -> Text:
     if verdict.verdict is not Result.PASS:
         for reason in verdict.reasons:
             text.append(f"\n  {reason}")
+    struck = {} if verdict.silent_losses is None else verdict.silent_losses.struck()
+    for kind, count in struck.items():
+        text.append(f"\n  silent loss: {kind}, {count} of {verdict.clients} clients; {SILENT_LOSSES[kind]}", "yellow")
     if verdict.not_covered:
         blind, all_alerts = len(verdict.not_covered), len(verdict.alerts)
         text.append(f"\n  {blind} of {all_alerts} alerts had no data: their silence says nothing", "dim")

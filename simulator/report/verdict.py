@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.core.losses import SILENT_LOSSES
+
 SCHEMA_VERSION = 1
 
 
@@ -106,6 +108,22 @@ class Certification(_Model):
     mismatches: tuple[str, ...]
 
 
+class SilentLosses(_Model):
+    """How many clients lost events, or waited for them, without any signal, by what happened to them.
+
+    A client is in each kind that struck it. `core.losses.SILENT_LOSSES` has the same names.
+    """
+
+    purged_gap: int = Field(0, description=SILENT_LOSSES["purged_gap"])
+    future_cursor: int = Field(0, description=SILENT_LOSSES["future_cursor"])
+    skipped_events: int = Field(0, description=SILENT_LOSSES["skipped_events"])
+    starved: int = Field(0, description=SILENT_LOSSES["starved"])
+
+    def struck(self) -> dict[str, int]:
+        """Return the kinds that struck a client, and how many."""
+        return {kind: count for kind, count in self.model_dump().items() if count}
+
+
 class Verdict(_Model):
     """A rehearsal's result and all that it rests on."""
 
@@ -124,6 +142,9 @@ class Verdict(_Model):
     engine: Engine | None
     clients: int
     control_clients: int = Field(description="clients that no injection reached")
+    silent_losses: SilentLosses | None = Field(
+        description="clients that lost events and were told nothing; null if that is not known"
+    )
     injections: tuple[InjectionEntry, ...]
     alerts: tuple[AlertEntry, ...]
     expectations: tuple[ExpectationEntry, ...]

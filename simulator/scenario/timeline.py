@@ -117,8 +117,9 @@ def _fault_of(entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[
 
 def _check_share(entry: Entry, fault: Fault, loaded: LoadedScenario, path: tuple[str | int, ...]) -> None:
     """Refuse a share of the clients for a fault that only changes what the whole system shares."""
-    knobs = {variation.knob for variation in Conditions.fold(Settings(), [("", fault, EVERYONE)]).variations}
-    if knobs and all(KNOBS[knob].shared for knob in knobs):
+    knobs, impulses = knobs_of(fault), fault.impulses(EVERYONE)
+    takes_share = any(not KNOBS[knob].shared for knob in knobs) or any(hasattr(i, "share") for i in impulses)
+    if not takes_share and (knobs or impulses):
         for key, given in (("share", entry.share < 1), ("cohort", entry.cohort != "")):
             if given:
                 problem = f"{entry.inject} changes the whole system; it takes a level, but no '{key}'"

@@ -21,6 +21,7 @@ from simulator.conditions import (
     Share,
     Variation,
     setting,
+    vary_interval,
 )
 from simulator.errors import InputError
 
@@ -249,3 +250,13 @@ def test_conditions_as_data_say_what_is_varied_for_whom_and_by_which_injection()
             {"knob": "issuer.kid", "value": "k2", "share": 0.5, "cohort": "canary", "injection": "one"},
         ],
     }
+
+
+def test_an_interval_grows_as_the_level_falls_and_level_zero_is_none() -> None:
+    calm = Conditions()
+    values = [
+        vary_interval(calm, "publishing.failed", 5, Share(level)).settings().publishing.failed
+        for level in (1, 0.5, 0.1)
+    ]
+    assert values == [5, 10, 50]
+    assert vary_interval(calm, "publishing.failed", 5, Share(0.0)) == calm

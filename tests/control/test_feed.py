@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faults import load_faults
-from simulator.conditions import KNOBS, Conditions, DropConnections, PurgeTopics, ResetCounters, Settings, Share
+from simulator.conditions import (
+    KNOBS,
+    Conditions,
+    DropConnections,
+    PurgeTopics,
+    ResetCounters,
+    ResetSequences,
+    Settings,
+    Share,
+)
 from simulator.control.feed import MOST_BYTES, Lines, decode, encode, read_feed
 from simulator.control.lease import NodeMessage, Struck
 from simulator.errors import InputError
@@ -33,6 +42,7 @@ MESSAGE = NodeMessage(
         Struck("i1", "restart", DropConnections(Share(0.5, "x"))),
         Struck("i2", "restart", ResetCounters()),
         Struck("i3", "purge", PurgeTopics()),
+        Struck("i4", "restore", ResetSequences(0.25)),
     ),
 )
 PLAIN = json.loads(encode(MESSAGE))

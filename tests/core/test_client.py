@@ -16,10 +16,12 @@ from simulator.core.client import (
     SEND_JOIN,
     SEND_LEAVE,
     SEND_TRANSPORT_HEARTBEAT,
+    SNAPSHOT_PATIENCE_SECONDS,
     TOKEN_MARGIN_SECONDS,
     WENT_LIVE,
     Client,
     Dial,
+    FetchSnapshot,
     Habits,
     Send,
     State,
@@ -40,6 +42,7 @@ from simulator.core.messages import (
     Problem,
     Refused,
     Reply,
+    SnapshotOffer,
     SocketClosed,
     StaleTopic,
     Subscribe,
@@ -78,6 +81,17 @@ class Means:
         return 1 / lambd
 
 
+OFFERED = Reply(
+    None,
+    Problem(
+        "stale_cursor",
+        stale_topics=(StaleTopic("a", 3, 5), StaleTopic("b", 1, 2)),
+        snapshot_plan=(SnapshotOffer("a", 9, 300), SnapshotOffer("b", 4, None)),
+    ),
+)
+"""A stale cursor on two topics, one of which has snapshots."""
+
+
 class Bench:
     """A client, and the effects of the last thing that happened to it."""
 
@@ -110,6 +124,10 @@ class Bench:
             self.client.profile = replace(self.client.profile, rejoin=REJOIN)
             self.client.receive(0.0, Accepted())
             self.client.receive(0.0, ChannelCrashed())
+            return
+        if state is State.RECOVERING:
+            for message in (Accepted(), JOINED, OFFERED):
+                self.client.receive(0.0, message)
             return
         for message in (Accepted(), JOINED, SUBSCRIBED)[: CONNECTED.index(state)]:
             self.client.receive(0.0, message)
@@ -735,3 +753,89 @@ def test_other_settings_change_nothing_at_once() -> None:
         settings = bench.client.settings.with_value("clients.heartbeats", value=False)
         assert bench.client.on_settings(5.0, settings) == []
         assert (bench.state(), bench.client.settings) == (state, settings)
+
+
+# --- recovering by a snapshot
+
+
+def test_a_client_that_is_offered_a_snapshot_asks_for_it_before_it_subscribes_again() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    bench.client.cursors = {"a": 3, "b": 1}
+    effects = bench.client.receive(5.0, OFFERED)
+    assert kinds(effects) == ["answer", "FetchSnapshot"]
+    assert effects[-1] == FetchSnapshot(("a",), 1)
+    assert bench.timer(effects, "answer").at == 5.0 + SNAPSHOT_PATIENCE_SECONDS
+    assert (bench.state(), bench.client.cursors) == (State.RECOVERING, {})
+
+
+def test_a_stale_cursor_without_any_snapshot_is_forgotten_as_before() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    problem = Problem(
+        "stale_cursor", stale_topics=(StaleTopic("b", 1, 2),), snapshot_plan=(SnapshotOffer("b", 4, None),)
+    )
+    assert kinds(bench.client.receive(5.0, Reply(None, problem))) == ["Send"]
+    assert bench.state() is State.SUBSCRIBING
+
+
+def test_a_client_that_zeroes_its_cursor_has_no_use_for_a_snapshot() -> None:
+    bench = Bench(State.SUBSCRIBING, on_stale_cursor="zero")
+    assert "FetchSnapshot" not in kinds(bench.client.receive(5.0, OFFERED))
+    assert bench.client.cursors == {"a": 0, "b": 0}
+
+
+def test_a_snapshot_gives_the_cursor_to_go_on_from() -> None:
+    bench = Bench(State.RECOVERING)
+    effects = bench.client.on_snapshot(6.0, {"a": 9}, 1)
+    assert kinds(effects) == ["answer", "Send"]
+    assert effects[-1] == Send(Subscribe(HABITS.topics, {"a": 9}))
+    assert bench.state() is State.SUBSCRIBING
+
+
+def test_a_snapshot_that_comes_when_the_client_asked_again_or_is_gone_changes_nothing() -> None:
+    bench = Bench(State.RECOVERING)
+    assert bench.client.on_snapshot(6.0, {"a": 9}, 0) == []
+    assert bench.client.on_snapshot_failed(6.0, 0) == []
+    assert bench.state() is State.RECOVERING
+    bench.client.receive(7.0, SocketClosed())
+    assert bench.client.on_snapshot(8.0, {"a": 9}, 1) == []
+    assert bench.client.cursors == {}
+
+
+def test_a_client_whose_snapshot_failed_asks_again_by_its_backoff_and_stays_on_the_socket() -> None:
+    bench = Bench(State.RECOVERING)
+    failed = bench.client.on_snapshot_failed(6.0, 1)
+    assert kinds(failed) == ["retry"]
+    again = bench.fire(bench.timer(failed, "retry"))
+    assert kinds(again) == ["answer", "FetchSnapshot"]
+    assert bench.state() is State.RECOVERING
+
+
+def test_a_client_that_waited_too_long_for_a_snapshot_asks_again() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    waiting = bench.timer(bench.client.receive(0.0, OFFERED), "answer")
+    assert kinds(bench.fire(waiting)) == ["retry"]
+    assert bench.client.on_snapshot(40.0, {"a": 9}, 1) == []
+
+
+def test_a_client_that_loses_its_socket_while_it_recovers_asks_for_the_snapshot_when_it_has_joined_anew() -> None:
+    bench = Bench(State.RECOVERING)
+    lost = bench.client.receive(6.0, SocketClosed())
+    assert kinds(lost) == ["HangUp", "retry"]
+    bench.fire(bench.timer(lost, "retry"))
+    bench.client.receive(9.0, Accepted())
+    assert "FetchSnapshot" in kinds(bench.client.receive(9.0, JOINED))
+    assert bench.state() is State.RECOVERING
+
+
+def test_a_client_tells_the_epoch_that_its_cursors_are_from_and_forgets_it_with_a_stale_cursor() -> None:
+    bench = Bench(State.SUBSCRIBING)
+    bench.client.receive(0.0, Reply(None, Subscribed("sub_1", ("a",), {"a": 0}, epoch=4)))
+    lost = bench.client.receive(6.0, SocketClosed())
+    bench.fire(bench.timer(lost, "retry"))
+    bench.client.receive(9.0, Accepted())
+    (sent,) = bench.client.receive(9.0, JOINED)
+    assert isinstance(sent, Send)
+    assert isinstance(sent.message, Subscribe)
+    assert sent.message.epoch == 4
+    stale = Problem("stale_cursor", stale_topics=(StaleTopic("a", 3, 0),))
+    assert bench.client.receive(9.0, Reply(None, stale)) == [Send(Subscribe(HABITS.topics, {}))]

@@ -30,6 +30,8 @@ from simulator.core.messages import (
     Leave,
     Problem,
     Reply,
+    SnapshotOffer,
+    StaleDetail,
     StaleTopic,
     Subscribe,
     Subscribed,
@@ -66,6 +68,11 @@ GOLDEN_REQUESTS: list[tuple[str, Any, Any]] = [
         '[1,2,"sync:v1","sync:subscribe",{"topics":["a"],"resume_after":{},"replay_batch_size":50}]',
         1,
         Subscribe(("a",), {}, 50, 2),
+    ),
+    (
+        '["1","2","sync:v1","sync:subscribe",{"topics":["a"],"resume_after":{"a":7},"epoch":3}]',
+        "1",
+        Subscribe(("a",), {"a": 7}, None, "2", 3),
     ),
     ('["1","3","sync:v1","sync:unsubscribe",{"topics":["a"]}]', "1", Unsubscribe(("a",), "3")),
     ('["1",4,"sync:v1","sync:heartbeat",{}]', "1", Heartbeat(4)),
@@ -124,6 +131,11 @@ def test_topics_are_trimmed_and_named_once_and_what_is_not_text_is_passed_over()
 @pytest.mark.parametrize("size", [None, 0, -1, 1.0, 1.5, True, "50", [], {}, 2**63])
 def test_a_batch_size_that_does_not_fit_counts_as_none(size: Any) -> None:
     assert subscription(topics=["a"], replay_batch_size=size) == Subscribe(("a",), {}, None, 2)
+
+
+@pytest.mark.parametrize("epoch", [-1, 1.5, True, "1", [], {}, 2**63])
+def test_an_epoch_that_is_no_whole_number_within_bounds_is_bad(epoch: Any) -> None:
+    assert subscription(topics=["a"], epoch=epoch) == BadRequest("bad_subscription", 2)
 
 
 @pytest.mark.parametrize("topics", [None, [], "a", {"a": 1}, 7, True, [7], [" "], [None]])
@@ -185,6 +197,20 @@ STALE_JSON = (
     '"stale_topics":[{"topic":"a","resume_after":3,"retention_floor":9},'
     '{"topic":"b","resume_after":0,"retention_floor":4}]}'
 )
+OVER_BUDGET = Problem(
+    "stale_cursor",
+    "m",
+    stale_topics=(StaleTopic("a", 3, 0, StaleDetail("replay_budget_exceeded", "cold", 900, 897, 500)),),
+    snapshot_plan=(SnapshotOffer("a", 900, 120), SnapshotOffer("b", 4, None)),
+)
+OVER_BUDGET_JSON = (
+    '{"code":"stale_cursor","message":"m","full_resync_required":true,"stale_topics":[{"topic":"a","resume_after":3,'
+    '"retention_floor":0,"reason":"replay_budget_exceeded","qos_tier":"cold","head_watermark":900,"replay_lag":897,'
+    '"replay_budget_events":500}],"reason_codes":["replay_budget_exceeded"],"snapshot_plan":{"format":'
+    '"openagents.sync.snapshot.v1","topics":[{"topic":"a","head_watermark":900,"snapshot":{"topic":"a","format":'
+    '"openagents.sync.snapshot.v1","schema_version":1,"cadence_seconds":120,"source_table":"a"}},'
+    '{"topic":"b","head_watermark":4,"snapshot":null}]}}'
+)
 BATCH = UpdateBatch("a", (Event(6, 0.0, {"b": 1, "a": "é"}), Event(7, 0.0)), replay_complete=True, heads={"a": 7})
 CANONICAL = '{"a":"é","b":1}'
 HASH = base64.b64encode(hashlib.sha256(CANONICAL.encode()).digest()).decode()
@@ -238,7 +264,15 @@ GOLDEN_MESSAGES: list[tuple[str, Any]] = [
         Reply(7, Problem("forbidden_topic", forbidden_topics=("x", "y"))),
     ),
     (f'["1",8,"sync:v1","phx_reply",{{"status":"error","response":{STALE_JSON}}}]', Reply(8, STALE)),
+    (
+        (
+            '["1",2,"sync:v1","phx_reply",{"status":"ok","response":{"subscription_id":"sub_1","topics":["a"],'
+            '"current_watermarks":[{"topic":"a","watermark":7}],"epoch":2}}]'
+        ),
+        Reply(2, Subscribed("sub_1", ("a",), {"a": 7}, 2)),
+    ),
     (f'["1",null,"sync:v1","sync:error",{STALE_JSON}]', ErrorPush(STALE)),
+    (f'["1",null,"sync:v1","sync:error",{OVER_BUDGET_JSON}]', ErrorPush(OVER_BUDGET)),
     (
         (
             '["1",null,"sync:v1","sync:frame",{"topic":"a","seq":0,"kind":"KHALA_FRAME_KIND_ERROR",'
@@ -323,7 +357,29 @@ def pushed_frame(**changes: Any) -> str:
     return json.dumps(["1", None, "sync:v1", "sync:frame", {**good, **changes}])
 
 
+STALE_ENTRY = {
+    "topic": "a",
+    "resume_after": 3,
+    "retention_floor": 9,
+    "reason": "scope_reset",
+    "qos_tier": "hot",
+    "head_watermark": 9,
+    "replay_lag": 6,
+    "replay_budget_events": 3000,
+}
+OFFER = {"topic": "a", "head_watermark": 9, "snapshot": None}
+SUBSCRIBED_ENTRY = {"subscription_id": "s", "topics": [], "current_watermarks": []}
+
+
+def plan_of(topics: list[Any]) -> dict[str, Any]:
+    """Return a snapshot plan."""
+    return {"format": "openagents.sync.snapshot.v1", "topics": topics}
+
+
 def test_the_good_forms_of_what_is_spoilt_below_are_read() -> None:
+    good = {"code": "x", "stale_topics": [STALE_ENTRY], "snapshot_plan": plan_of([OFFER])}
+    assert isinstance(decode_message(reply({"status": "error", "response": good})).message, Reply)
+    assert isinstance(decode_message(reply({"status": "ok", "response": SUBSCRIBED_ENTRY})).message, Reply)
     assert decode_message(pushed_frame()).message == Frame("ERROR", "a", 0, Problem("x"))
     assert isinstance(decode_message(update()).message, UpdateBatch)
 
@@ -342,6 +398,16 @@ def test_the_good_forms_of_what_is_spoilt_below_are_read() -> None:
         reply({"status": "error", "response": {"code": "x", "message": 7}}),
         reply({"status": "error", "response": {"code": "x", "stale_topics": [{}]}}),
         reply({"status": "error", "response": {"code": "x", "stale_topics": {"a": 1}}}),
+        reply({"status": "error", "response": {"code": "x", "stale_topics": [{**STALE_ENTRY, "reason": 7}]}}),
+        reply({"status": "error", "response": {"code": "x", "stale_topics": [{**STALE_ENTRY, "reason": "whim"}]}}),
+        reply({"status": "error", "response": {"code": "x", "stale_topics": [{**STALE_ENTRY, "replay_lag": -1}]}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": []}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": {"format": "v0", "topics": []}}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": plan_of([7])}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": plan_of([{"topic": "a"}])}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": plan_of([{**OFFER, "snapshot": 7}])}}),
+        reply({"status": "error", "response": {"code": "x", "snapshot_plan": plan_of([{**OFFER, "snapshot": {}}])}}),
+        reply({"status": "ok", "response": {**SUBSCRIBED_ENTRY, "epoch": "2"}}),
         reply({"status": "error", "response": {"code": "x", "forbidden_topics": [1]}}),
         reply({"status": "ok", "response": {"subscription_id": 7}}),
         reply({"status": "ok", "response": {"subscription_id": "s"}}),

@@ -180,3 +180,113 @@ class TopicAgainstAList(RuleBasedStateMachine):
 
 
 test_a_topic_does_what_a_plain_list_does = TopicAgainstAList.TestCase
+
+
+# --- holes, late events and other sequences
+
+
+def test_a_watermark_that_is_never_stored_is_a_hole() -> None:
+    topic = filled(3)
+    topic.allocate()
+    topic.append(5.0)
+    assert marks(topic) == [1, 2, 3, 5]
+    assert marks(topic, after=3) == marks(topic, after=4) == [5]
+    assert marks(topic, after=1, limit=2) == [2, 3]
+    assert not topic.is_dense
+
+
+def test_an_event_that_is_stored_late_is_read_in_its_place_by_whoever_stands_before_it() -> None:
+    topic = filled(3)
+    late = topic.allocate()
+    topic.append(5.0)
+    assert (late, topic.head) == (4, 5)
+    topic.store(late, 6.0)
+    assert marks(topic) == [1, 2, 3, 4, 5]
+    assert marks(topic, after=3) == [4, 5]
+    assert marks(topic, after=5) == []
+
+
+def test_the_newest_kept_event_of_an_emptied_topic_is_none() -> None:
+    topic = filled(4)
+    assert topic.newest == 4
+    topic.purge()
+    assert (topic.newest, topic.head) == (0, 4)
+
+
+def test_the_first_event_after_a_watermark_is_the_oldest_kept_one_beyond_it() -> None:
+    topic = filled(5)
+    topic.prune(older_than=3.0, max_events=1000, batch=1000)
+    found = topic.first_after(0)
+    assert found is not None
+    assert found.watermark == 3
+    assert topic.first_after(5) is None
+
+
+def test_a_log_that_goes_back_begins_a_new_epoch_and_numbers_on_from_the_earlier_heads() -> None:
+    log = EventLog(("a", "b"))
+    for number in range(9):
+        log["a"].append(float(number))
+    assert log.go_back(0.5) == {"a": 4, "b": 0}
+    assert (log.epoch, marks(log["a"])) == (2, [1, 2, 3, 4])
+    assert log["a"].append(20.0).watermark == 5
+    assert marks(log["a"], after=3) == [4, 5]
+
+
+def test_the_retention_job_does_nothing_while_it_is_stalled() -> None:
+    log = EventLog(("a",))
+    log["a"].append(0.0)
+    settings = Settings().with_value("retention.horizon", 1.0)
+    assert log.run_retention(100.0, settings.with_value("retention.stalled", value=True)) == 0
+    assert log.run_retention(100.0, settings) == 1
+
+
+def test_a_topics_own_horizon_holds_where_it_is_shorter() -> None:
+    log = EventLog(("runtime.notifications", "runtime.run_summaries"))
+    for topic in log.topics.values():
+        topic.append(0.0)
+    week = Settings().with_value("retention.horizon", 604_800.0).with_value("retention.per_topic", value=True)
+    assert log.run_retention(43_201.0, week) == 1
+    assert (len(log["runtime.notifications"]), len(log["runtime.run_summaries"])) == (0, 1)
+    assert log.run_retention(604_801.0, week) == 1
+
+
+class SparseTopicAgainstAList(RuleBasedStateMachine):
+    """A topic with holes and late events reads as a sorted list does."""
+
+    @initialize()
+    def _begin(self) -> None:
+        self.topic = Topic("orders")
+        self.kept: list[int] = []
+        self.owed: list[int] = []
+
+    @rule()
+    def _append(self) -> None:
+        self.kept.append(self.topic.append(0.0).watermark)
+
+    @rule()
+    def _allocate(self) -> None:
+        self.owed.append(self.topic.allocate())
+
+    @rule(which=st.integers(0, 5))
+    def _store_late(self, which: int) -> None:
+        if self.owed:
+            self.kept.append(self.topic.store(self.owed.pop(which % len(self.owed)), 0.0).watermark)
+            self.kept.sort()
+
+    @rule(count=st.integers(1, 3))
+    def _prune(self, count: int) -> None:
+        del self.kept[: self.topic.prune(0.0, max(1, len(self.kept) - count), 1000)]
+
+    @rule(kept=st.floats(0, 1))
+    def _go_back(self, kept: float) -> None:
+        head = int(self.topic.head * kept)
+        self.topic.go_back(head)
+        self.kept = [mark for mark in self.kept if mark <= head]
+        self.owed.clear()
+
+    @rule(after=st.integers(0, 40), limit=st.integers(1, 10))
+    def _read(self, after: int, limit: int) -> None:
+        assert marks(self.topic, after, limit) == [mark for mark in self.kept if mark > after][:limit]
+
+
+test_a_sparse_topic_reads_as_a_sorted_list_does = SparseTopicAgainstAList.TestCase

@@ -25,6 +25,8 @@ from simulator.core.messages import (
     Leave,
     Problem,
     Reply,
+    SnapshotOffer,
+    StaleDetail,
     StaleTopic,
     Subscribe,
     Subscribed,
@@ -35,7 +37,7 @@ from simulator.core.messages import (
 )
 from simulator.core.metrics import Metrics
 from simulator.core.server import SyncServer
-from simulator.core.session import STALE_MESSAGE, ChannelSession, State
+from simulator.core.session import OVER_BUDGET_MESSAGE, STALE_MESSAGE, ChannelSession, State, is_woken
 from simulator.core.tokens import Verifier
 
 if TYPE_CHECKING:
@@ -172,8 +174,8 @@ def test_the_sockets_own_heartbeat_is_answered_in_every_state(state: State) -> N
 
 def test_a_socket_that_is_lost_ends_its_channel_with_an_error_once() -> None:
     bench = Bench()
-    bench.session.end("error")
-    bench.session.end("error")
+    bench.session.end(0.0, "error")
+    bench.session.end(0.0, "error")
     assert bench.session.state is State.CLOSED
     assert bench.count("socket_connection", "disconnect", "error") == 1
     assert bench.count("socket_connection_active", "disconnect", "error") == 0
@@ -181,7 +183,7 @@ def test_a_socket_that_is_lost_ends_its_channel_with_an_error_once() -> None:
 
 def test_a_socket_that_is_lost_before_it_joined_counts_as_no_disconnect() -> None:
     bench = Bench(State.NEW)
-    bench.session.end("error")
+    bench.session.end(0.0, "error")
     assert bench.count("socket_connection", "disconnect", "error") == 0
 
 
@@ -380,9 +382,9 @@ def test_a_cursor_ahead_of_the_head_is_taken_silently_and_what_it_skipped_is_nev
     bench.publish("a", 3)
     assert bench.subscribe("a", a=5) == [Reply("s", Subscribed("sub_1", ("a",), {"a": 5}))]
     bench.publish("a", 2)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
     bench.publish("a", 1)
-    assert numbers(bench.session.deliver("a", HEALTHY)) == [[6]]
+    assert numbers(bench.session.deliver(0.0, "a", HEALTHY)) == [[6]]
 
 
 # --- live updates
@@ -392,10 +394,10 @@ def test_a_publish_delivers_everything_beyond_the_watermark_once() -> None:
     bench = Bench()
     bench.subscribe("a")
     bench.publish("a", 2)
-    pushes = bench.session.deliver("a", HEALTHY)
+    pushes = bench.session.deliver(0.0, "a", HEALTHY)
     assert [type(push) for push in pushes] == [UpdateBatch, Frame]
     assert numbers(pushes) == [[1, 2]]
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 @pytest.mark.parametrize("topic", ["b", "c"])
@@ -403,7 +405,7 @@ def test_topics_that_are_not_subscribed_are_not_delivered(topic: str) -> None:
     bench = Bench()
     bench.subscribe("a")
     bench.publish(topic, 1)
-    assert bench.session.deliver(topic, HEALTHY) == []
+    assert bench.session.deliver(0.0, topic, HEALTHY) == []
 
 
 def test_a_closed_channel_delivers_nothing_more() -> None:
@@ -411,7 +413,7 @@ def test_a_closed_channel_delivers_nothing_more() -> None:
     bench.subscribe("a")
     bench.send(Leave())
     bench.publish("a", 1)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 def test_an_unsubscribed_topic_is_not_delivered_and_the_reply_says_what_is_left() -> None:
@@ -419,7 +421,7 @@ def test_an_unsubscribed_topic_is_not_delivered_and_the_reply_says_what_is_left(
     bench.subscribe("a", "b")
     assert bench.send(Unsubscribe(("a", "c"), 6)) == [Reply(6, Unsubscribed("sub_1", ("b",)))]
     bench.publish("a", 1)
-    assert bench.session.deliver("a", HEALTHY) == []
+    assert bench.session.deliver(0.0, "a", HEALTHY) == []
 
 
 # --- liveness
@@ -440,7 +442,7 @@ def test_a_heartbeats_watermarks_stay_as_they_were_when_it_was_answered() -> Non
     bench.subscribe("a")
     reply = bench.send(Heartbeat())[1]
     bench.publish("a", 1)
-    bench.session.deliver("a", HEALTHY)
+    bench.session.deliver(0.0, "a", HEALTHY)
     assert reply == Reply(None, HeartbeatState("sub_1", {"a": 0}))
 
 
@@ -509,3 +511,63 @@ def test_a_reply_is_on_the_channel_with_the_ref_and_type_that_the_message_had() 
         reply = bench.send(Heartbeat(ref))[-1]
         assert isinstance(reply, Reply)
         assert (reply.ref, type(reply.ref), reply.topic) == (ref, type(ref), CHANNEL)
+
+
+# --- the later original: budgets, epochs and snapshots
+
+BUDGETS = HEALTHY.with_value("replay.enforce_budgets", value=True).with_value("replay.most_events", 2)
+
+
+def test_a_lag_beyond_the_budget_is_told_as_such_and_counted_by_topic_tier_and_reason() -> None:
+    bench = Bench(settings=BUDGETS)
+    bench.publish("a", 5)
+    push, _frame, reply = bench.subscribe("a", "b", a=2, b=0)
+    assert isinstance(push, ErrorPush)
+    assert isinstance(reply, Reply)
+    detail = StaleDetail("replay_budget_exceeded", "warm", 5, 3, 2)
+    assert push.problem == reply.response
+    assert push.problem == Problem("stale_cursor", OVER_BUDGET_MESSAGE, stale_topics=(StaleTopic("a", 2, 0, detail),))
+    assert bench.count("replay_budget", "a", "exceeded", "warm", "replay_budget_exceeded") == 1
+    assert bench.count("replay_budget", "b", "ok", "warm", "none") == 1
+    assert bench.count(*STALE) == 1
+
+
+def test_a_floor_breach_beside_a_lag_is_told_in_the_words_of_the_floor() -> None:
+    bench = Bench(settings=BUDGETS)
+    bench.publish("a", 5)
+    bench.publish("b", 5)
+    bench.prune("a", keep=1)
+    problem = bench.subscribe("a", "b", a=1, b=1)[0]
+    assert isinstance(problem, ErrorPush)
+    assert problem.problem.message == STALE_MESSAGE
+    assert bench.count("replay_budget", "a", "stale_cursor", "warm", "retention_floor_breach") == 1
+
+
+def test_without_budgets_nothing_is_counted_about_them() -> None:
+    bench = Bench()
+    bench.publish("a", 5)
+    bench.subscribe("a", a=1)
+    assert not any(key[0] == "replay_budget" for key in bench.server.metrics.values)
+
+
+def test_a_stale_answer_offers_snapshots_where_there_are_some() -> None:
+    bench = Bench(settings=HEALTHY.with_value("snapshot.offered", value=True))
+    bench.publish("a", 5)
+    bench.prune("a", keep=1)
+    push = bench.subscribe("a", a=1)[0]
+    assert isinstance(push, ErrorPush)
+    assert push.problem.snapshot_plan == (SnapshotOffer("a", 5, None),)
+
+
+def test_the_epoch_is_told_only_where_it_counts() -> None:
+    assert Bench().subscribe("a")[-1] == Reply("s", Subscribed("sub_1", ("a",), {"a": 0}))
+    bench = Bench(settings=HEALTHY.with_value("log.epochs", value=True))
+    assert bench.subscribe("a")[-1] == Reply("s", Subscribed("sub_1", ("a",), {"a": 0}, epoch=1))
+
+
+@pytest.mark.parametrize(
+    ("lost_hints", "hints", "woken"), [(0, [4], True), (2, [4], False), (2, [4, 5], True), (1, [4, 5], False)]
+)
+def test_a_session_is_woken_by_any_hint_that_is_not_lost(lost_hints: int, hints: list[int], *, woken: bool) -> None:
+    assert is_woken(HEALTHY.with_value("delivery.lost_hints", lost_hints).delivery, hints) is woken
+    assert not is_woken(HEALTHY.with_value("delivery.paused", value=True).delivery, hints)

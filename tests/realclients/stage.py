@@ -62,7 +62,7 @@ def close(code: int) -> Callable[[LiveServer, Socket], None]:
 
 def crash(_server: LiveServer, socket: Socket) -> None:
     """Let the channel end as it does when the server's code for it fails."""
-    socket.session.end("error")
+    socket.session.end(0.0, "error")
     socket.send([ChannelCrashed()], socket.join_ref)
 
 

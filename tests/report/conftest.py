@@ -102,6 +102,7 @@ class Desk:
             trouble=(),
             simulate_seconds=0.1234,
             evaluate_seconds=0.5678,
+            losses={"purged_gap": frozenset(), "starved": frozenset()},
         )
         return replace(made, **changes)
 

@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from simulator.alerting.timeline import Certification
+from simulator.core.losses import SILENT_LOSSES
 from simulator.report.decision import decide
-from simulator.report.verdict import SCHEMA_VERSION, Result, Verdict
+from simulator.report.verdict import SCHEMA_VERSION, Result, SilentLosses, Verdict
 
 if TYPE_CHECKING:
     from simulator.report.decision import Evidence
@@ -198,3 +199,14 @@ def test_verdict_json_has_null_where_something_was_not_reached(desk: Desk) -> No
     assert [auth[key] for key in times] == [400, 700, 1000, -200, "drift"]
     assert [timeout[key] for key in times] == [None] * 5
     assert (timeout["expected"], timeout["state"], blind["state"]) == (None, "silent", "no_data")
+
+
+def test_silent_losses_are_counted_by_client_and_are_null_where_nobody_knows(desk: Desk) -> None:
+    known = desk.verdict(losses={"purged_gap": {1, 2, 3}, "starved": set()})
+    assert known.silent_losses is not None
+    assert known.silent_losses.struck() == {"purged_gap": 3}
+    assert desk.verdict(losses=None).silent_losses is None
+
+
+def test_every_kind_of_silent_loss_is_a_field_of_the_verdict() -> None:
+    assert list(SilentLosses.model_fields) == list(SILENT_LOSSES)

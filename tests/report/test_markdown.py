@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from simulator.core.losses import SILENT_LOSSES
 from simulator.report.markdown import write_markdown
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def test_a_report_has_the_verdict_its_reasons_and_every_part(desk: Desk) -> None
     text = write_markdown(desk.verdict({"fires": {"alert": "Auth"}}, "no_other_alerts", rules=rules))
     assert text.startswith("# x: PASS\n\nWhat happens.\n\n- Auth: fired at 11m40s")
     titles = [line for line in text.splitlines() if line.startswith("## ")]
-    assert titles == ["## Timeline", "## Expectations", "## Alerts", "## Provenance"]
+    assert titles == ["## Timeline", "## Expectations", "## Alerts", "## Silent losses", "## Provenance"]
+    assert "\n\nNo client lost events without being told.\n\n" in text
     assert "| 5m | injected | `auth.key-drift` | level 0.5, reached 3 of 500 clients |" in text
     assert "| `Auth` | fire | fired | 6m40s | 11m40s | 16m40s | -3m20s | `drift` |" in text
     assert "- `Blind`: nothing matched `openagents_runtime_sync_other`" in text
@@ -52,7 +54,7 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(desk: Desk) -> None:
 
 
 def test_parts_that_would_be_empty_are_left_out(desk: Desk) -> None:
-    evidence_free = desk.verdict(rules=(), injections=(), timeline=None, trouble=("no engine\nat all",))
+    evidence_free = desk.verdict(rules=(), injections=(), timeline=None, trouble=("no engine\nat all",), losses=None)
     text = write_markdown(evidence_free.model_copy(update={"summary": ""}))
     assert [line for line in text.splitlines() if line.startswith("#")] == ["# x: INVALID", "## Provenance"]
     assert text.startswith("# x: INVALID\n\n- no engine at all\n\n## Provenance\n\n|")
@@ -79,3 +81,11 @@ def test_a_live_report_says_real_time_and_claims_no_certificate_or_digest(desk: 
     assert "it evaluated the rules while the run went on" in text
     assert "promtool" not in text
     assert "digest" not in text
+
+
+def test_silent_losses_are_told_by_name_with_what_they_mean(desk: Desk) -> None:
+    text = write_markdown(desk.verdict(losses={"purged_gap": {1, 2}, "starved": {7}, "future_cursor": set()}))
+    assert "No client lost" not in text
+    assert f"| `purged_gap` | 2 of 500 | {SILENT_LOSSES['purged_gap']} |" in text
+    assert f"| `starved` | 1 of 500 | {SILENT_LOSSES['starved']} |" in text
+    assert "future_cursor" not in text

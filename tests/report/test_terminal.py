@@ -118,3 +118,11 @@ def test_a_live_verdict_says_that_it_was_in_real_time(desk: Desk) -> None:
     text = " ".join(shown(desk.verdict(mode="live", digest=None), 120).split())
     assert "clients in real time" in text
     assert "promtool" not in text
+
+
+def test_the_terminal_names_each_silent_loss_and_says_nothing_of_none(desk: Desk) -> None:
+    text = " ".join(shown(desk.verdict(losses={"future_cursor": {3}, "skipped_events": {3, 4}}), 200).split())
+    assert "silent loss: future_cursor, 1 of 500 clients;" in text
+    assert "silent loss: skipped_events, 2 of 500 clients;" in text
+    assert "starved" not in text
+    assert "silent loss" not in shown(desk.verdict(), 200)

@@ -258,3 +258,14 @@ def test_no_scrape_is_at_the_instant_of_an_evaluation_unless_they_meet_every_mil
     if met:
         assert offset == 0, "intervals without a common divisor meet wherever the first scrape is"
     assert 0 <= offset < scrape
+
+
+@pytest.mark.parametrize("fault", ["cursor.purge", "cursor.sequence-reset", "delivery.capture-stall"])
+@pytest.mark.parametrize("key", [{"share": 0.5}, {"cohort": "b"}])
+def test_a_fault_of_the_whole_log_takes_no_share_of_the_clients(fault: str, key: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="changes the whole system"):
+        injections({"at": "5m", "inject": fault, **key})
+
+
+def test_a_fault_that_happens_once_to_a_share_takes_one() -> None:
+    assert injections({"at": "5m", "inject": "liveness.restart", "share": 0.5})[0].share == 0.5

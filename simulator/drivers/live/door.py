@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from simulator.core.admission import HOLD
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.exporter import respond
+from simulator.drivers.live.snapshots import SNAPSHOT_PATH, Snapshots
 from simulator.drivers.live.socket import Socket
 from simulator.drivers.live.turnstile import Turnstile
 from simulator.drivers.live.upgrade import SOCKET_PATHS, SUBPROTOCOL, claimed_member, read_upgrade
@@ -58,6 +59,7 @@ class Door:
         self._is_well = is_well
         self._on_crowd = on_crowd
         self.turnstile = Turnstile(core.admission, around.clock, lambda: self.resolved.everyone.admission)
+        self.snapshots = Snapshots(core, waiting, lambda: self.resolved)
 
     def route(self, connection: ServerConnection, request: Request) -> Awaitable[Response] | Response | None:
         """Answer a request that is none for a socket; None is for the upgrade to go on."""
@@ -65,13 +67,14 @@ class Door:
         if path in SOCKET_PATHS:
             full = len(self._around.sockets) >= self._around.limits.connections
             return respond(HTTPStatus.SERVICE_UNAVAILABLE) if full else None
-        if path not in {"/metrics", "/healthz"}:
+        if path not in {"/metrics", "/healthz", SNAPSHOT_PATH}:
             return respond(HTTPStatus.NOT_FOUND)
         if request.method != "GET":
             return respond(HTTPStatus.METHOD_NOT_ALLOWED)
-        if path == "/metrics":
-            assert isinstance(connection, LiveConnection)
-            return self._exporter.answer(connection)
+        assert isinstance(connection, LiveConnection)
+        if path != "/healthz":
+            is_scrape = path == "/metrics"
+            return self._exporter.answer(connection) if is_scrape else self.snapshots.answer(connection, request)
         if not self._is_well():
             return respond(HTTPStatus.SERVICE_UNAVAILABLE, b"a job of the server has ended\n")
         return respond(HTTPStatus.OK, b"ok\n")

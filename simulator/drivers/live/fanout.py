@@ -10,10 +10,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from simulator.core.codec import write_once
-from simulator.core.session import State, replay
+from simulator.core.session import State, is_woken, replay
 from simulator.drivers.live.socket import frame_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.core.log import EventLog, Topic
     from simulator.core.wire import WrittenPush
     from simulator.drivers.live.socket import Socket, Sockets
@@ -25,9 +27,10 @@ SOCKETS_AT_A_TIME = 500
 class Parcel:
     """What all sockets at one watermark of a topic are sent, and the bytes for each group of them."""
 
-    __slots__ = ("_bytes", "_pushes", "reached")
+    __slots__ = ("_bytes", "_pushes", "first", "reached")
 
     def __init__(self, topic: Topic, after: int, batch: int) -> None:
+        self.first = topic.first_after(after)
         pushes, self.reached = replay(topic, after, batch)
         self._pushes: list[WrittenPush] = [write_once(push) for push in pushes]
         self._bytes: dict[object, bytes] = {}
@@ -44,36 +47,49 @@ class Parcel:
 class Fanout:
     """Delivers what was published to every socket that is subscribed to it."""
 
-    def __init__(self, log: EventLog, sockets: Sockets) -> None:
+    def __init__(self, log: EventLog, sockets: Sockets, clock: Callable[[], float]) -> None:
         self._log = log
         self._sockets = sockets
-        self._published: dict[str, None] = {}
+        self._clock = clock
+        self._published: dict[str, list[int]] = {}
         self._wake = asyncio.Event()
 
-    def hint(self, topic: str) -> None:
+    def hint(self, topic: str, watermarks: list[int]) -> None:
         """Say that a topic has something new."""
-        self._published[topic] = None
-        self._wake.set()
+        if watermarks:
+            self._published.setdefault(topic, []).extend(watermarks)
+            self._wake.set()
 
     async def run(self) -> None:
         """Deliver whatever is published, for ever."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            topics = [self._log[name] for name in self._published]
+            published = [(self._log[name], hints) for name, hints in self._published.items()]
             self._published.clear()
-            await self._deliver(topics)
+            await self._deliver(published)
 
-    async def _deliver(self, topics: list[Topic]) -> None:
+    async def _deliver(self, published: list[tuple[Topic, list[int]]]) -> None:
+        topics = [topic for topic, _ in published]
         parcels: dict[tuple[str, int, int, int], Parcel] = {}
         for number, socket in enumerate(tuple(self._sockets), start=1):
-            if socket.is_open and not socket.settings.delivery.paused:
+            if not socket.is_open:
+                continue
+            if socket.session.is_plain(socket.settings.delivery):
                 self._send(socket, topics, parcels)
+            else:
+                self._send_alone(socket, published)
             if number % SOCKETS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
 
-    @staticmethod
-    def _send(socket: Socket, topics: list[Topic], parcels: dict[tuple[str, int, int, int], Parcel]) -> None:
+    def _send_alone(self, socket: Socket, published: list[tuple[Topic, list[int]]]) -> None:
+        """Send what a fault alters on the way to one socket."""
+        delivery, now = socket.settings.delivery, self._clock()
+        for topic, hints in published:
+            if is_woken(delivery, hints):
+                socket.send(socket.session.deliver(now, topic.name, socket.settings), socket.join_ref)
+
+    def _send(self, socket: Socket, topics: list[Topic], parcels: dict[tuple[str, int, int, int], Parcel]) -> None:
         session, batch = socket.session, socket.settings.delivery.replay_batch
         if session.state is not State.JOINED:
             return
@@ -86,7 +102,9 @@ class Fanout:
             parcel = parcels.get(key)
             if parcel is None:
                 parcel = parcels[key] = Parcel(topic, after, batch)
-            session.watermarks[topic.name] = max(after, parcel.reached)
+            if parcel.first is None:
+                continue
+            session.advance(self._clock(), topic.name, parcel.first, parcel.reached)
             found.append(parcel.bytes_for(socket))
         if found:
             socket.write(found[0] if len(found) == 1 else b"".join(found))

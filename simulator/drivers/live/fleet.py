@@ -7,12 +7,13 @@ it would in one fleet. A fleet that is killed leaves nothing but sockets, and th
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from simulator.conditions import CloseConnections, DropConnections
 from simulator.core.client import Client
 from simulator.drivers.live.member import Member
 from simulator.drivers.live.outside import Outside
+from simulator.drivers.live.snapshot_source import HttpSnapshotSource
 from simulator.drivers.reach import Reach
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Population
     from simulator.core.client import Habits
     from simulator.core.profiles import Profile
-    from simulator.drivers.live.outside import TokenSource
+    from simulator.drivers.live.outside import SnapshotSource, TokenSource
 
 STOP_SECONDS = 3.0
 """How long a fleet that ends waits for its sockets to close in order."""
@@ -43,12 +44,15 @@ class LiveFleet:
         ramp_seconds: float = 10.0,
         members: range | None = None,
         clock: Callable[[], float] | None = None,
+        snapshot: SnapshotSource | None = None,
     ) -> None:
         assert len(profiles) == population.size
         self._population = population
         self._ramp_seconds = ramp_seconds
         self._reach = Reach(population.size)
-        self._outside = Outside(url=url, mint=mint, reach=self._reach, clock=clock)
+        self._own_source = HttpSnapshotSource(url) if snapshot is None else None
+        source = snapshot or cast("SnapshotSource", self._own_source)
+        self._outside = Outside(url=url, mint=mint, snapshot=source, reach=self._reach, clock=clock)
         self._conditions = conditions
         self._members: dict[int, Member] = {}
         resolved = conditions.settings_by_client(population)
@@ -97,6 +101,8 @@ class LiveFleet:
             for member in self._members.values():
                 member.stop()
             await self._outside.stop(STOP_SECONDS)
+            if self._own_source is not None:
+                await self._own_source.aclose()
 
     def apply(self, conditions: Conditions) -> None:
         """Let every member have its settings under new conditions, at one time."""

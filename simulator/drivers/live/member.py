@@ -20,7 +20,7 @@ from simulator.core.messages import (
 )
 from simulator.core.server import TOKEN_STATUSES
 from simulator.drivers.live.line import Line
-from simulator.errors import MintFailed
+from simulator.errors import MintFailed, SnapshotFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,7 +34,17 @@ if TYPE_CHECKING:
 class Member:
     """A client, by its number in the population."""
 
-    __slots__ = ("_beat_timer", "_client", "_index", "_line", "_lines", "_minting", "_outside", "_timers")
+    __slots__ = (
+        "_beat_timer",
+        "_client",
+        "_fetching",
+        "_index",
+        "_line",
+        "_lines",
+        "_minting",
+        "_outside",
+        "_timers",
+    )
 
     def __init__(self, index: int, client: clients.Client, outside: Outside) -> None:
         self._index = index
@@ -45,6 +55,7 @@ class Member:
         self._timers: dict[clients.TimerName, asyncio.TimerHandle] = {}
         self._beat_timer: asyncio.TimerHandle | None = None
         self._minting: asyncio.Task[None] | None = None
+        self._fetching: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> clients.State:
@@ -86,8 +97,9 @@ class Member:
         for timer in (*self._timers.values(), self._beat_timer):
             if timer is not None:
                 timer.cancel()
-        if self._minting is not None:
-            self._minting.cancel()
+        for task in (self._minting, self._fetching):
+            if task is not None:
+                task.cancel()
         for line in tuple(self._lines):
             line.stop()
 
@@ -109,6 +121,8 @@ class Member:
                     self._hang_up()
                 case clients.WentLive():
                     self._go_live()
+                case clients.FetchSnapshot(topics, serial):
+                    self._fetch_snapshot(topics, serial)
 
     def _set_timer(self, name: clients.TimerName, at: float, serial: int) -> None:
         replaced = self._timers.get(name)
@@ -137,6 +151,23 @@ class Member:
         else:
             self._minting = None
             self._perform(self._client.on_token(self._outside.now(), token))
+
+    def _fetch_snapshot(self, topics: tuple[str, ...], serial: int) -> None:
+        """Ask for a snapshot; a question that is still open is given up."""
+        self._outside.reach.meet(self._index, "snapshot")
+        if self._fetching is not None:
+            self._fetching.cancel()
+        self._fetching = self._outside.spawn(self._ask_for_snapshot(topics, serial))
+
+    async def _ask_for_snapshot(self, topics: tuple[str, ...], serial: int) -> None:
+        token = self._client.token
+        assert token is not None
+        try:
+            watermarks = await self._outside.snapshot(self._index, token, topics)
+        except SnapshotFailed:
+            self._perform(self._client.on_snapshot_failed(self._outside.now(), serial))
+        else:
+            self._perform(self._client.on_snapshot(self._outside.now(), watermarks, serial))
 
     def _dial(self, token: str, expires_at: float) -> None:
         if expires_at <= self._outside.now():

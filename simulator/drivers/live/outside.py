@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TokenSource = Callable[[float, int], Awaitable[Token]]
 """Returns a token for a member at a time, or raises `MintFailed`."""
 
+SnapshotSource = Callable[[int, Token, tuple[str, ...]], Awaitable[dict[str, int]]]
+"""Returns the watermarks of a member's snapshots of topics, or raises `SnapshotFailed`."""
+
 HANDSHAKES = 256
 """Handshakes that one process begins at a time; more would overflow the server's queue of new connections."""
 
@@ -39,9 +42,18 @@ _WAITING_FRAMES = 64
 class Outside:
     """Everything that a member does not do itself. It belongs to one event loop from `start` on."""
 
-    def __init__(self, *, url: str, mint: TokenSource, reach: Reach, clock: Callable[[], float] | None) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        mint: TokenSource,
+        snapshot: SnapshotSource,
+        reach: Reach,
+        clock: Callable[[], float] | None,
+    ) -> None:
         secure = parse_uri(url).secure
         self.mint = mint
+        self.snapshot = snapshot
         self.reach = reach
         self._url = url
         self._clock = clock

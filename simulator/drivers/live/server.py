@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, cast
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import (
+    EVERYONE,
+    CloseConnections,
+    DropConnections,
+    PurgeTopics,
+    ResetCounters,
+    ResetSequences,
+)
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
-from simulator.core.server import SyncServer
+from simulator.core.publisher import LATE_SECONDS
+from simulator.core.server import LOG_REPLACED, SyncServer
 from simulator.core.tokens import Verifier
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.door import Door, select_subprotocol
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     from simulator.core.codec import Received
     from simulator.core.messages import ClientMessage
     from simulator.drivers.live.exposition import Exposed
+    from simulator.drivers.live.snapshots import Snapshots
     from simulator.drivers.live.socket import Socket, Sockets
     from simulator.drivers.reach import Point
 
@@ -78,15 +87,16 @@ class LiveServer:
         self._clock = clock
         self._population = population
         self._sockets: Sockets = {}
-        self._fanout = Fanout(self.log, self._sockets)
+        self._fanout = Fanout(self.log, self._sockets, self.now)
         self._listening: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
         registry = make_registry(self.metrics, contract_names, "server")
         self._waiting = WaitingRoom()
         self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
+        self._core = SyncServer(self.log, verifier, self.metrics)
         self._door = Door(
-            SyncServer(self.log, verifier, self.metrics),
+            self._core,
             Around(self.now, self._limits, self._sockets),
             Resolved(population, conditions),
             Exporter(
@@ -174,9 +184,11 @@ class LiveServer:
         self._waiting.wake()
         self._door.turnstile.wake()
         self._stall.wake()
+        for topic, watermarks in self._core.publisher.release(self.now(), resolved.everyone).items():
+            self._fanout.hint(topic, watermarks)
 
     def strike(self, impulse: Impulse) -> frozenset[int]:
-        """Let something happen once, and return the clients whose sockets were dropped by it."""
+        """Let something happen once, and return the clients that it met."""
         match impulse:
             case DropConnections(share):
                 return self._close(share, NO_CLOSE_FRAME)
@@ -185,7 +197,11 @@ class LiveServer:
             case ResetCounters():
                 self.metrics.reset()
             case PurgeTopics():
-                self.log.purge()
+                return self._core.purge()
+            case ResetSequences(kept):
+                ahead = self._core.go_back(kept)
+                closes = self._door.resolved.everyone.log.epochs
+                return ahead | self._close(EVERYONE, LOG_REPLACED) if closes else ahead
         return frozenset()
 
     def _close(self, share: Share, code: int) -> frozenset[int]:
@@ -206,8 +222,22 @@ class LiveServer:
 
     def publish(self, topic: str, payload: object = None, *, at: float | None = None) -> None:
         """Append an event to a topic, published now or `at` a time, and deliver it soon."""
-        self.log[topic].append(self.now() if at is None else at, payload)
-        self._fanout.hint(topic)
+        publisher, now = self._core.publisher, self.now() if at is None else at
+        self._fanout.hint(topic, publisher.publish(now, topic, self._door.resolved.everyone, payload))
+        if publisher.is_late(topic):
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._store_late, topic)
+
+    def _store_late(self, topic: str) -> None:
+        self._fanout.hint(topic, self._core.publisher.store_late(self.now(), topic))
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """What answers questions for snapshots."""
+        return self._door.snapshots
+
+    def losses(self) -> dict[str, frozenset[int]]:
+        """Return the clients of each kind of silent loss until now."""
+        return self._core.losses.found(self.now())
 
     async def _retain(self) -> None:
         """Run the retention job at every whole number of its intervals."""

@@ -192,7 +192,7 @@ class Socket:
         except Exception:  # noqa: BLE001  # a bug on one channel is no reason to leave the others alone
             _LOG.exception("a channel crashed")
             was_joined = self.session.state is State.JOINED
-            self.session.end("error")
+            self.session.end(now, "error")
             if isinstance(message, Join):
                 return [Reply(message.ref, JOIN_CRASHED, message.topic)]
             return [ChannelCrashed()] if was_joined else []
@@ -269,7 +269,7 @@ class Socket:
         if self.is_open:
             self.is_open = False
             self._around.sockets.pop(self, None)
-            self.session.end(status)
+            self.session.end(self._around.clock(), status)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -39,6 +39,7 @@ def _assert_alike(plan: Plan) -> Run:
         assert found == expected, f"at {at}"
     assert live.recording.digest() == virtual.recording.digest()
     assert live.reached == virtual.reached
+    assert live.losses == virtual.losses
     return live
 
 

@@ -7,6 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from websockets.protocol import State
+
+from simulator.conditions import PurgeTopics, ResetSequences
 from simulator.core.recording import Reached, Recording, Run
 from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer
 from simulator.drivers.agenda import Rank
@@ -21,6 +24,19 @@ if TYPE_CHECKING:
     from simulator.conditions import Conditions, Settings
     from simulator.core.plan import Plan, Step
     from simulator.core.tokens import Token
+
+
+class _Peer:
+    """Who asks for a snapshot, as the connection that the server sees."""
+
+    state = State.CONNECTING
+
+    def __init__(self) -> None:
+        self.connection_lost_waiter = asyncio.get_running_loop().create_future()
+
+    def be_patient(self) -> None:
+        """Wait for ever."""
+
 
 END_OF_INSTANT = max(Rank) + 1
 
@@ -63,7 +79,9 @@ class _Twin:
             conditions=first,
             ramp_seconds=plan.fleet.ramp_seconds,
             clock=loop.time,
+            snapshot=self._snapshot,
         )
+        self._met: dict[str, set[int]] = {}
         for step in plan.steps:
             self._at(step.at, Rank.CHANGE, partial(self._change, step))
         self._at(plan.scrape_offset_seconds, Rank.SCRAPE, partial(self._scrape, 0))
@@ -73,12 +91,15 @@ class _Twin:
         over = loop.create_future()
         loop.call_at(plan.duration_seconds, over.set_result, None, context=rank_context(END_OF_INSTANT))
         await asyncio.wait([over, *work], return_when=asyncio.FIRST_COMPLETED)
+        losses = self._server.losses()
         await self._end(work)
-        touched = {name: set(members) for name, members in self._fleet.touched.items()}
-        for name, members in self._server.touched.items():
-            touched.setdefault(name, set()).update(members)
-        reached = Reached.of(plan.population.size, touched, self._fleet.harmed)
-        return Run(self._recording, reached)
+        met: dict[str, set[int]] = {}
+        for found in (self._fleet.touched, self._server.touched, self._met):
+            for name, members in found.items():
+                if members:
+                    met.setdefault(name, set()).update(members)
+        reached = Reached.of(plan.population.size, met, self._fleet.harmed)
+        return Run(self._recording, reached, losses)
 
     async def _end(self, work: list[asyncio.Task[None]]) -> None:
         """Stop everything, and see that nothing is left of it."""
@@ -97,7 +118,9 @@ class _Twin:
         self._contexts[Rank.EVENT].run(self._fleet.apply, step.conditions)
         for injection, impulse in step.impulses:
             self._fleet.note(injection, impulse)
-            self._contexts[Rank.LOOK].run(self._server.strike, impulse)
+            met = self._contexts[Rank.LOOK].run(self._server.strike, impulse)
+            if isinstance(impulse, PurgeTopics | ResetSequences):
+                self._met.setdefault(injection, set()).update(met)
 
     def _scrape(self, number: int) -> None:
         plan = self._plan
@@ -121,6 +144,10 @@ class _Twin:
             raise
         metrics.add(("token_mint", "ok"))
         return token
+
+    async def _snapshot(self, member: int, _token: Token, topics: tuple[str, ...]) -> dict[str, int]:
+        work = self._server.snapshots.take(_Peer(), member, topics)  # type: ignore[arg-type]
+        return await asyncio.get_running_loop().create_task(work, context=self._contexts[Rank.LOOK])
 
     def _resolve(self, conditions: Conditions) -> list[Settings]:
         return [settings for settings, _ in conditions.settings_by_client(self._plan.population)]
