@@ -43,7 +43,7 @@ class Instrument:
     help: str
     labels: tuple[str, ...]
     initial: tuple[tuple[str, ...], ...] = ()
-    process: Literal["server", "issuer"] = "server"
+    process: Literal["server", "issuer", "fleet"] = "server"
 
 
 INSTRUMENTS: dict[str, Instrument] = {
@@ -111,6 +111,13 @@ INSTRUMENTS: dict[str, Instrument] = {
             ("result",),
             (("ok",), ("error",)),
             "issuer",
+        ),
+        Instrument(
+            "client_telemetry",
+            "counter",
+            "Events that clients report of themselves.",
+            ("event_type", "surface", "app_version", "reason_code"),
+            process="fleet",
         ),
     )
 }
