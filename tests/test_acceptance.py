@@ -186,7 +186,7 @@ def test_each_rule_of_the_later_original_can_fire_or_is_named_as_blind(tmp_path:
         "OpenAgentsKhalaClientAuthFailureByBuildHigh": "no_data",
     }
     blind = _alerts(verdict)["OpenAgentsKhalaClientReconnectSpike"]
-    assert "openagents_sync_client_telemetry_event_count" in blind["note"]
+    assert blind["missing"] == ['openagents_sync_client_telemetry_event_count{event_type="reconnect"}']
 
 
 def test_rules_are_taken_as_a_prometheus_rule_and_as_plain_groups(tmp_path: Path) -> None:
