@@ -12,6 +12,7 @@ from simulator.conditions.fault import (
     Impulse,
     PurgeTopics,
     ResetCounters,
+    RevokeSessions,
     parse_parameters,
     summary_of,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Population",
     "PurgeTopics",
     "ResetCounters",
+    "RevokeSessions",
     "Seconds",
     "Setting",
     "Settings",

@@ -32,8 +32,16 @@ class CloseConnections:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeSessions:
+    """The sessions of a share of the clients are revoked, connected or not, for a reason."""
+
+    share: Share
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResetCounters:
-    """The server process starts anew: its counters begin at zero."""
+    """The server process starts anew: its counters begin at zero, and what it had in memory is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
+Impulse = DropConnections | CloseConnections | RevokeSessions | ResetCounters | PurgeTopics
 """Something that happens once."""
 
 
@@ -55,6 +63,9 @@ class Fault:
 
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
+
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
 
     live_only: ClassVar[bool] = False
     """Whether virtual time has nothing like it, so that only a live system can have the fault."""

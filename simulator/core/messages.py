@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.core.log import Event
+    from simulator.core.refusals import Detail
 
 CHANNEL = "sync:v1"
 TRANSPORT = "phoenix"
@@ -130,12 +131,13 @@ class StaleTopic:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal by its code, with the topics it concerns."""
+    """A refusal by its code, with the topics it concerns, or with what else the code says."""
 
     code: str
     message: str = ""
     forbidden_topics: tuple[str, ...] = ()
     stale_topics: tuple[StaleTopic, ...] = ()
+    detail: Detail | None = None
 
 
 Response = Joined | Subscribed | Unsubscribed | HeartbeatState | Nothing | Problem
@@ -205,10 +207,23 @@ ServerMessage = Reply | UpdateBatch | Frame | HeartbeatPush | ErrorPush | Channe
 
 
 @dataclass(frozen=True, slots=True)
+class ClientVersion:
+    """What a client says about itself; one that says nothing has no build, no protocol, and schema 0."""
+
+    build: str = ""
+    protocol: str = ""
+    schema: int = 0
+
+
+UNNAMED = ClientVersion()
+
+
+@dataclass(frozen=True, slots=True)
 class Upgrade:
-    """The client's request to open a socket, with its token."""
+    """The client's request to open a socket, with its token and its version."""
 
     token: str | None
+    version: ClientVersion = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)

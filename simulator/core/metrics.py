@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
+from simulator.core.refusals import REFUSED_AT_JOIN
+
 Kind = Literal["counter", "gauge", "summary"]
 Key = tuple[str, ...]
 """An instrument's name followed by its label values."""
@@ -54,7 +56,7 @@ INSTRUMENTS: dict[str, Instrument] = {
             "counter",
             "Handshakes by outcome and reject reason.",
             ("status", "reason_class"),
-            (("ok", AUTHORIZED), *product(("error",), REJECT_REASONS)),
+            (("ok", AUTHORIZED), *product(("error",), (*REJECT_REASONS, *REFUSED_AT_JOIN))),
         ),
         Instrument(
             "socket_connection",
@@ -90,6 +92,31 @@ INSTRUMENTS: dict[str, Instrument] = {
             "Channels closed for want of a heartbeat.",
             ("status",),
             (("timeout",),),
+        ),
+        Instrument(
+            "socket_queue",
+            "counter",
+            "Topics that had to wait for a slow client, or found no room to.",
+            ("event_type", "status"),
+        ),
+        Instrument(
+            "socket_queue_depth",
+            "gauge",
+            "Topics that waited for a client when one was last added or refused.",
+            ("event_type", "status"),
+        ),
+        Instrument(
+            "socket_slow_consumer",
+            "counter",
+            "Clients that did not keep up, by what was done about it.",
+            ("status", "reason_class", "action"),
+            (("overflow", "queue_overflow", "throttle"), ("overflow", "queue_overflow", "disconnect")),
+        ),
+        Instrument(
+            "socket_slow_consumer_queue_depth",
+            "gauge",
+            "Topics that waited for the last client that did not keep up.",
+            ("status", "reason_class", "action"),
         ),
         Instrument(
             "replay_catchup_duration_ms",

@@ -25,6 +25,7 @@ from simulator.core.messages import (
     Subscribed,
     Unsubscribed,
 )
+from simulator.core.refusals import read_detail, write_detail
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def write_problem(problem: Problem) -> dict[str, Any]:
             {"topic": stale.topic, "resume_after": stale.resume_after, "retention_floor": stale.retention_floor}
             for stale in problem.stale_topics
         ]
-    return payload
+    return payload if problem.detail is None else {**payload, **write_detail(problem.detail)}
 
 
 def read_problem(payload: Mapping[str, Any]) -> Problem:
@@ -113,7 +114,8 @@ def read_problem(payload: Mapping[str, Any]) -> Problem:
     message = read_text(payload, "message") if "message" in payload else ""
     forbidden = read_texts(payload, "forbidden_topics") if "forbidden_topics" in payload else ()
     stale = read_objects(payload, "stale_topics") if "stale_topics" in payload else []
-    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale))
+    detail = read_detail(code, payload)
+    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), detail)
 
 
 def _read_stale(entry: Mapping[str, Any]) -> StaleTopic:

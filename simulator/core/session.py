@@ -19,6 +19,7 @@ from simulator.core.messages import (
     TRANSPORT,
     UNMATCHED,
     BadRequest,
+    ChannelCrashed,
     ErrorPush,
     Frame,
     Heartbeat,
@@ -37,6 +38,9 @@ from simulator.core.messages import (
     Unsubscribed,
     UpdateBatch,
 )
+from simulator.core.outbox import Outbox, is_slow
+from simulator.core.refusals import SLOW_CONSUMER, SlowConsumer
+from simulator.core.revocation import eviction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,6 +62,7 @@ class State(Enum):
 ROUNDING_SECONDS = 1e-6
 """Silence of just the timeout is not too long, however sums of floats come out."""
 STALE_MESSAGE = "cursor is older than retention floor"
+SLOW_MESSAGE = "client cannot keep up with live fanout"
 
 
 def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Frame], int]:
@@ -78,21 +83,31 @@ def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Fra
 class ChannelSession:
     """One client's channel on the server: what it subscribed to, how far it has been sent, when it was last heard.
 
-    `scopes` are the topics its token allows. Times are seconds since the run's start.
+    `scopes` are the topics its token allows, `subject` is whose it is, and `refusal` is why it may not join: as in the
+    original, what was found at the handshake holds for as long as the socket does. Times are seconds since the run's
+    start.
     """
 
     __slots__ = (
         "allowed_topics",
         "joined_at",
         "last_seen_at",
+        "outbox",
+        "refusal",
         "server",
         "state",
+        "subject",
         "subscription_id",
         "watermarks",
     )
 
-    def __init__(self, server: SyncServer, scopes: tuple[str, ...]) -> None:
+    def __init__(
+        self, server: SyncServer, scopes: tuple[str, ...], subject: str = "", refusal: Problem | None = None
+    ) -> None:
         self.server = server
+        self.subject = subject
+        self.refusal = refusal
+        self.outbox = Outbox()
         self.allowed_topics = tuple(topic for topic in server.log.topics if topic in scopes)
         self.state = State.NEW
         self.subscription_id = ""
@@ -117,6 +132,52 @@ class ChannelSession:
             return []
         return list(self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch))
 
+    def offer(self, topic: str, settings: Settings) -> list[ServerMessage]:
+        """Return what follows at once from a publish: the pushes, or what becomes of a client that reads too slowly.
+
+        Its topics wait in the outbox for `drain`. What finds no room there is dropped: the next publish re-reads it.
+        """
+        if not is_slow(settings):
+            return self.deliver(topic, settings)
+        if self.state is not State.JOINED or topic not in self.watermarks:
+            return []
+        outcome = self.outbox.put(topic, settings.delivery.queue_limit)
+        if outcome == "waiting":
+            return []
+        self.server.metrics.add(("socket_queue", topic, outcome))
+        self.server.metrics.set(("socket_queue_depth", topic, outcome), len(self.outbox))
+        return [] if outcome == "queued" else self._strike(topic, settings)
+
+    def drain(self, settings: Settings) -> list[ServerMessage]:
+        """Return the pushes for the topics that waited for longest, or for all if the client is slow no more."""
+        count = settings.delivery.topics_per_drain if is_slow(settings) else len(self.outbox)
+        topics = self.outbox.take(count)
+        if settings.delivery.paused:
+            return []
+        return [push for topic in topics for push in self.deliver(topic, settings)]
+
+    def _strike(self, topic: str, settings: Settings) -> list[ServerMessage]:
+        """Tell a slow client that it missed an update, or end its channel if it was told often enough."""
+        depth, delivery = len(self.outbox), settings.delivery
+        action = self.outbox.strike(delivery.max_strikes)
+        labels = ("overflow", "queue_overflow", action)
+        self.server.metrics.add(("socket_slow_consumer", *labels))
+        self.server.metrics.set(("socket_slow_consumer_queue_depth", *labels), depth)
+        wait_ms = round(delivery.reconnect_after * 1000)
+        detail = SlowConsumer(action, topic, depth, delivery.queue_limit, wait_ms)
+        push = ErrorPush(Problem(SLOW_CONSUMER, SLOW_MESSAGE, detail=detail))
+        if action == "throttle":
+            return [push]
+        self.end("error")
+        return [push, ChannelCrashed()]
+
+    def evict(self, reason: str) -> list[ServerMessage]:
+        """End the channel because its session was revoked, and return what it is told; the socket is to end, too."""
+        if self.state is not State.JOINED:
+            return []
+        self.end("error")
+        return eviction(reason)
+
     def tick(self, now: float, settings: Settings) -> list[ServerMessage]:
         """Look at the last heartbeat, as the server does every `liveness.tick`; a silent channel ends in order."""
         silent_seconds = now - self.last_seen_at
@@ -130,11 +191,14 @@ class ChannelSession:
         """End the channel; `status` is `normal`, or `error` when the socket was lost."""
         if self.state is State.JOINED:
             self.server.count_disconnect(status)
+        self.outbox.clear()
         self.state = State.CLOSED
 
     def _join(self, now: float, message: Join, _settings: Settings) -> list[ServerMessage]:
         if message.topic != CHANNEL:
             return [Reply(message.ref, Problem("bad_topic"), message.topic)]
+        if self.refusal is not None:
+            return [Reply(message.ref, self.refusal)]
         self.state = State.JOINED
         self.joined_at = self.last_seen_at = now
         self.watermarks = {}
@@ -169,7 +233,7 @@ class ChannelSession:
         return [Reply(message.ref, NOTHING, TRANSPORT)]
 
     def _subscribe(self, now: float, message: Subscribe, settings: Settings) -> list[ServerMessage]:
-        problem = self._refuse(message)
+        problem = self._refuse(message) or self.server.consumers.refuse(now, self.subject, settings)
         if problem is not None:
             return [Reply(message.ref, problem)]
         stale = self._stale_topics(message)

@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.revocation import ends_sockets
 from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
+from simulator.drivers.reach import is_harm
 from simulator.errors import TokenRejected
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ _ACCEPTED = Accepted()
 _REFUSED = Refused()
 LOST_CODE = 1006
 """Of a socket that ended without a close frame."""
+REVOKED_CODE = 1000
+"""Of a socket whose session was revoked: Phoenix closes what it disconnects in order."""
 
 
 class Listener:
@@ -36,14 +40,14 @@ class Listener:
         self._reach = reach
         self._quiet = quiet
         self._eager = quiet.eager
-        self._waiting: dict[Link, tuple[float, str | None]] = {}
+        self._waiting: dict[Link, tuple[float, Upgrade]] = {}
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
         now = self._agenda.now
         link.last_frame_at = now
         if type(message) is Upgrade:
-            self._knock(link, message.token)
+            self._knock(link, message)
         elif type(message) is SocketClosed:
             self._waiting.pop(link, None)
             if link.server_open and link.session is not None:
@@ -54,6 +58,8 @@ class Listener:
         else:
             replies = link.session.receive(now, message, link.client.settings)
             self._send_down(link, replies)
+            if replies and is_harm(replies[-1]):
+                self._reach.harmed.add(link.index)
             if type(message) is Subscribe:
                 self._meet_at_subscribe(link.index, replies)
             elif type(message) is Join and (self._eager or not link.is_clear or link.live_at is not None):
@@ -61,9 +67,37 @@ class Listener:
 
     def deliver(self, link: Link, topic: str) -> None:
         """Send a link what a topic has for it, unless a fault holds deliveries back."""
-        settings = link.client.settings
-        if link.session is not None and link.server_open and not settings.delivery.paused:
-            self._send_down(link, link.session.deliver(topic, settings))
+        settings, session = link.client.settings, link.session
+        if session is None or not link.server_open or settings.delivery.paused:
+            return
+        waited, was_joined = bool(session.outbox), session.state is State.JOINED
+        pushes = session.offer(topic, settings)
+        if was_joined and session.state is not State.JOINED:
+            # As at a tick: its client may stay on the socket.
+            self._quiet.settle(link, self._agenda.now)
+            self._reach.harmed.add(link.index)
+        self._send_down(link, pushes)
+        if session.outbox and not waited:
+            self._await_drain(link)
+
+    def _await_drain(self, link: Link) -> None:
+        due = self._agenda.now + link.client.settings.clients.read_interval
+        self._agenda.at(due, Rank.LOOK, self._drain, link, link.replace_timer("drain"))
+
+    def _drain(self, link: Link, serial: int) -> None:
+        session = link.session
+        if link.serial["drain"] != serial or session is None or not link.server_open:
+            return
+        self._send_down(link, session.drain(link.client.settings))
+        if session.outbox:
+            self._await_drain(link)
+
+    def evict(self, link: Link, reason: str) -> None:
+        """Tell a channel that its session was revoked, and end its socket, if the server does that."""
+        if link.session is not None and link.server_open and ends_sockets(link.client.settings):
+            self._quiet.settle(link, self._agenda.now)
+            self._send_down(link, link.session.evict(reason))
+            self.close(link, REVOKED_CODE)
 
     def watch(self, link: Link) -> None:
         """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
@@ -126,9 +160,9 @@ class Listener:
         for link in tuple(self._waiting):
             self._admit_when_due(link)
 
-    def _knock(self, link: Link, token: str | None) -> None:
+    def _knock(self, link: Link, upgrade: Upgrade) -> None:
         self._reach.meet(link.index, "upgrade")
-        self._waiting[link] = (self._agenda.now, token)
+        self._waiting[link] = (self._agenda.now, upgrade)
         self._admit_when_due(link)
 
     def _admit_when_due(self, link: Link) -> None:
@@ -147,11 +181,11 @@ class Listener:
             link.last_frame_at = self._agenda.now
             self._handshake(link, self._waiting.pop(link)[1])
 
-    def _handshake(self, link: Link, token: str | None) -> None:
+    def _handshake(self, link: Link, upgrade: Upgrade) -> None:
         self._reach.meet(link.index, "handshake")
         now, settings = self._agenda.now, link.client.settings
         try:
-            link.session = self._server.handshake(now, token, settings)
+            link.session = self._server.handshake(now, upgrade.token, settings, upgrade.version)
         except TokenRejected:
             self._reach.harmed.add(link.index)
             self._carrier.send(link, "down", _REFUSED)

@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
+from simulator.core.outbox import is_slow
 from simulator.core.session import State
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class Quiet:
             return False
         log = self._server.log
         caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
-        return caught_up and not link.client.settings.delivery.paused
+        settings = link.client.settings
+        return caught_up and not settings.delivery.paused and not is_slow(settings)
 
     def _may_beat_lazily(self, link: Link) -> bool:
         session, settings = link.session, link.client.settings
@@ -99,6 +101,7 @@ class Quiet:
             and self._is_quiet(link, session)
             and settings.clients.heartbeats
             and not link.client.awaits_reply
+            and not is_slow(settings)  # its channel may end on a live socket, whose own heartbeats then go on
             and interval <= settings.liveness.timeout
             and interval < settings.liveness.transport_idle
         )

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from simulator.core.messages import ErrorPush, Problem, Reply
+from simulator.core.refusals import RATE_LIMITED, REFUSED_AT_JOIN, SlowConsumer
+
+if TYPE_CHECKING:
+    from simulator.core.messages import Accepted, Refused, ServerMessage
 
 Point = Literal[
     "mint",
@@ -42,6 +48,17 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "verifier.clock_ahead",
         "verifier.clock_behind",
         "handshake.strip_token",
+        "sessions.revocation",
+        "sessions.revocation_memory",
+        "compatibility.enforced",
+        "compatibility.protocol",
+        "compatibility.min_build",
+        "compatibility.max_build",
+        "compatibility.min_schema",
+        "compatibility.max_schema",
+        "clients.build",
+        "clients.protocol",
+        "clients.schema",
     ),
     "accepted": ("handshake.drop_code",),
     "expired_token": ("clients.refresh_tokens",),
@@ -52,15 +69,33 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "liveness.tick",
         "liveness.transport_idle",
         "clients.heartbeats",
+        "clients.read_interval",
         "delivery.paused",
+        "delivery.queue_limit",
+        "delivery.topics_per_drain",
+        "delivery.max_strikes",
+        "delivery.reconnect_after",
     ),
-    "resume": ("clients.resume",),
+    "resume": ("clients.resume", "guard.min_interval", "guard.capacity"),
     "stale": ("retention.horizon", "retention.max_events", "retention.interval", "retention.batch"),
     "replay": ("delivery.replay_batch",),
     "stall": ("server.stall", "server.stall_every"),
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
+
+
+_HARM = frozenset((*REFUSED_AT_JOIN, RATE_LIMITED))
+
+
+def is_harm(message: ServerMessage | Accepted | Refused) -> bool:
+    """Tell whether a message refuses a client what it asked for, or ends its channel because it is slow."""
+    match message:
+        case Reply(response=Problem(code=code)):
+            return code in _HARM
+        case ErrorPush(Problem(detail=SlowConsumer(action="disconnect"))):
+            return True
+    return False
 
 
 class Reach:

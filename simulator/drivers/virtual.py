@@ -6,14 +6,15 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters, RevokeSessions
 from simulator.core import client as clients
+from simulator.core.compatibility import version_of
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
 from simulator.core.recording import Reached, Recording, Run
 from simulator.core.server import SyncServer
-from simulator.core.tokens import Issuer, Verifier
+from simulator.core.tokens import Issuer, Verifier, subject_of
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
 from simulator.drivers.listener import LOST_CODE, Listener
@@ -68,7 +69,7 @@ class _VirtualRun:
         self._issuer = Issuer(run_secret, EPOCH)
         self._agenda = Agenda()
         self._carrier = Carrier(self._agenda, self._arrive)
-        server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
+        self._server = server = SyncServer(self._log, Verifier(run_secret, EPOCH), self._metrics)
         self._quiet = Quiet(server, eager=eager)
         self._reach = Reach(len(plan.fleet.profiles))
         self._listener = Listener(server, self._agenda, self._carrier, self._reach, self._quiet)
@@ -167,9 +168,11 @@ class _VirtualRun:
                 self._close(share, injection, LOST_CODE)
             case CloseConnections(share, code):
                 self._close(share, injection, code)
+            case RevokeSessions(share, reason):
+                self._revoke(share, injection, reason)
             case ResetCounters():
                 self._quiet.count_beats(self._agenda.now, inclusive=False)
-                self._metrics.reset()
+                self._server.restart()
             case PurgeTopics():
                 self._log.purge()
 
@@ -180,6 +183,15 @@ class _VirtualRun:
                 self._reach.touch(index, injection)
                 self._quiet.settle(link, self._agenda.now)
                 self._listener.close(link, code)
+
+    def _revoke(self, share: Share, injection: str, reason: str) -> None:
+        now = self._agenda.now
+        for index in self._plan.population.members(share):
+            self._reach.touch(index, injection)
+            self._server.revoke(now, subject_of(str(index)), reason, self._clients[index].settings)
+            link = self._links[index]
+            if link is not None:
+                self._listener.evict(link, reason)
 
     # --- what clients do
 
@@ -224,7 +236,7 @@ class _VirtualRun:
             self._reach.meet(index, "expired_token")
         self._reach.meet(index, "path")
         link = self._links[index] = Link(index, self._clients[index], now)
-        self._carrier.send(link, "up", Upgrade(token))
+        self._carrier.send(link, "up", Upgrade(token, version_of(link.client.settings)))
 
     def _hang_up(self, index: int) -> None:
         link = self._links[index]

@@ -34,6 +34,10 @@ ORIGINAL = {
 
 ORIGINAL_LATER = {
     **ORIGINAL,
+    "openagents_runtime_sync_socket_queue_count": {"event_type", "status"},
+    "openagents_runtime_sync_socket_queue_depth": {"event_type", "status"},
+    "openagents_runtime_sync_socket_slow_consumer_count": {"status", "reason_class", "action"},
+    "openagents_runtime_sync_socket_slow_consumer_queue_depth": {"status", "reason_class", "action"},
     "openagents_sync_client_telemetry_event_count": {"event_type", "surface", "app_version", "reason_code"},
 }
 """What the original had come to a day later."""

@@ -33,12 +33,14 @@ def test_only_the_server_and_its_exporter_need_a_live_system() -> None:
     assert {path for path, knob in KNOBS.items() if knob.live_only} == LIVE_ONLY
 
 
-def test_retention_the_server_and_its_exporter_are_one_setting_for_the_whole_system() -> None:
+def test_retention_the_guard_the_server_and_its_exporter_are_one_setting_for_the_whole_system() -> None:
     assert {path for path, knob in KNOBS.items() if knob.shared} == LIVE_ONLY | {
         "retention.horizon",
         "retention.max_events",
         "retention.interval",
         "retention.batch",
+        "guard.min_interval",
+        "guard.capacity",
     }
 
 

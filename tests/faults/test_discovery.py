@@ -10,11 +10,14 @@ import faults
 from simulator.conditions import Fault
 
 SHIPPED = [
+    "auth.broken-revocation",
     "auth.claim-drift",
+    "auth.compatibility-window",
     "auth.expired-tokens",
     "auth.key-drift",
     "auth.mint-outage",
     "auth.missing-token",
+    "auth.revocation-wave",
     "auth.wrong-secret",
     "cursor.long-offline",
     "cursor.resend-zero",
@@ -22,9 +25,11 @@ SHIPPED = [
     "liveness.black-hole",
     "liveness.close",
     "liveness.loop-stall",
+    "liveness.poll-guard",
     "liveness.restart",
     "liveness.short-timeout",
     "liveness.silent-clients",
+    "liveness.slow-consumer",
     "network.accept-then-drop",
     "network.hung-upgrade",
     "network.slow-accept",

@@ -98,7 +98,7 @@ class Door:
         settings = self.resolved.of(member)
         try:
             self._check_length(asked.token)
-            session = self._core.handshake(self._around.clock(), asked.token, settings)
+            session = self._core.handshake(self._around.clock(), asked.token, settings, asked.version)
         except TokenRejected:
             return respond(HTTPStatus.FORBIDDEN)
         connection.socket = Socket(session, asked.form, member, settings, self._around)

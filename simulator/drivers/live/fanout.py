@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from simulator.core.codec import write_once
+from simulator.core.outbox import is_slow
 from simulator.core.session import State, replay
 from simulator.drivers.live.socket import frame_bytes
 
@@ -76,6 +77,10 @@ class Fanout:
     def _send(socket: Socket, topics: list[Topic], parcels: dict[tuple[str, int, int, int], Parcel]) -> None:
         session, batch = socket.session, socket.settings.delivery.replay_batch
         if session.state is not State.JOINED:
+            return
+        if is_slow(socket.settings):
+            for topic in topics:
+                socket.offer(topic.name)
             return
         found = []
         for topic in topics:

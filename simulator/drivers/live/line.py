@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from simulator.conditions.knobs import Network
-    from simulator.core.messages import ClientMessage, ServerMessage
+    from simulator.core.messages import ClientMessage, ClientVersion, ServerMessage
     from simulator.drivers.live.outside import Outside
     from simulator.drivers.live.path import Direction
 
@@ -92,9 +92,9 @@ class Line:
         """Whether the socket itself is up, whatever the client has heard of it."""
         return self._socket is not None and self._task is not None and not self._task.done()
 
-    def dial(self, token: str) -> None:
+    def dial(self, token: str, version: ClientVersion) -> None:
         """Ask the server for a socket."""
-        self._path.carry("up", Upgrade(token))
+        self._path.carry("up", Upgrade(token, version))
 
     def send(self, message: ClientMessage) -> None:
         """Send a message to the server, under the client's latest join."""
@@ -139,7 +139,7 @@ class Line:
             self._hear(message)
         elif type(message) is Upgrade:
             self._owner.on_sent(message)
-            self._task = self._outside.spawn(self._run(message.token or ""))
+            self._task = self._outside.spawn(self._run(message.token or "", message.version))
             self._task.add_done_callback(self._end_if_over)
         elif type(message) is SocketClosed:
             self._close()
@@ -175,9 +175,9 @@ class Line:
 
     # --- the socket
 
-    async def _run(self, token: str) -> None:
+    async def _run(self, token: str, version: ClientVersion) -> None:
         try:
-            socket = await self._outside.dial(token)
+            socket = await self._outside.dial(token, version)
         except InvalidStatus as refusal:
             self._on_refused(refusal.response.status_code)
         except (OSError, WebSocketException):

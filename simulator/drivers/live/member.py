@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
+from simulator.core.compatibility import version_of
 from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
 from simulator.drivers.live.line import Line
+from simulator.drivers.reach import is_harm
 from simulator.errors import MintFailed
 
 if TYPE_CHECKING:
@@ -134,7 +136,7 @@ class Member:
         self._outside.reach.meet(self._index, "path")
         line = self._line = Line(self._outside, self, self._client.settings.network)
         self._lines[line] = None
-        line.dial(token)
+        line.dial(token, version_of(self._client.settings))
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None
@@ -181,9 +183,9 @@ class Member:
             self._outside.reach.meet(self._index, "handshake")
         if isinstance(message, Accepted):
             self._outside.reach.meet(self._index, "accepted")
-        if isinstance(message, ErrorPush):
+        if isinstance(message, ErrorPush) and message.problem.stale_topics:
             self._outside.reach.meet(self._index, "stale")
-        elif isinstance(message, Refused | ChannelClosed):
+        elif isinstance(message, Refused | ChannelClosed) or is_harm(message):
             self._outside.reach.harmed.add(self._index)
 
     def forget(self, line: Line) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters, RevokeSessions
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
 from simulator.core.server import SyncServer
-from simulator.core.tokens import Verifier
+from simulator.core.tokens import Verifier, subject_of
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.door import Door, select_subprotocol
 from simulator.drivers.live.exporter import Exporter
@@ -83,8 +83,9 @@ class LiveServer:
         registry = make_registry(self.metrics, contract_names, "server")
         self._waiting = WaitingRoom()
         self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
+        self._core = SyncServer(self.log, verifier, self.metrics)
         self._door = Door(
-            SyncServer(self.log, verifier, self.metrics),
+            self._core,
             Around(self.now, self._limits, self._sockets),
             Resolved(population, conditions),
             Exporter(
@@ -171,14 +172,16 @@ class LiveServer:
         self._stall.wake()
 
     def strike(self, impulse: Impulse) -> frozenset[int]:
-        """Let something happen once, and return the clients whose sockets were dropped by it."""
+        """Let something happen once, and return the clients whose sockets it ended or whose sessions it revoked."""
         match impulse:
             case DropConnections(share):
                 return self._close(share, NO_CLOSE_FRAME)
             case CloseConnections(share, code):
                 return self._close(share, code)
+            case RevokeSessions(share, reason):
+                return self._revoke(share, reason)
             case ResetCounters():
-                self.metrics.reset()
+                self._core.restart()
             case PurgeTopics():
                 self.log.purge()
         return frozenset()
@@ -188,6 +191,16 @@ class LiveServer:
         for socket in struck:
             socket.end_by(code)
         return frozenset(socket.member for socket in struck if socket.member is not None)
+
+    def _revoke(self, share: Share, reason: str) -> frozenset[int]:
+        now, resolved, members = self.now(), self._door.resolved, self._population.members(share)
+        for member in members:
+            self._core.revoke(now, subject_of(str(member)), reason, resolved.of(member))
+        for socket in [socket for socket in self._sockets if resolved.is_in(share, socket.member)]:
+            if socket.member is None:
+                self._core.revoke(now, socket.session.subject, reason, socket.settings)
+            socket.evict(reason)
+        return frozenset(members)
 
     def _on_stall(self) -> None:
         self._touch("stall", (socket.member for socket in self._sockets if socket.member is not None))
