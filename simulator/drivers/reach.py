@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from simulator.core.messages import ErrorPush, Problem, Reply
-from simulator.core.refusals import RATE_LIMITED, REFUSED_AT_JOIN, SlowConsumer
+from simulator.core.refusals import REFUSED_AT_JOIN, SlowConsumer
 
 if TYPE_CHECKING:
     from simulator.core.messages import Accepted, Refused, ServerMessage
@@ -85,11 +85,14 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
 
 
-_HARM = frozenset((*REFUSED_AT_JOIN, RATE_LIMITED))
+_HARM = frozenset(REFUSED_AT_JOIN)
 
 
 def is_harm(message: ServerMessage | Accepted | Refused) -> bool:
-    """Tell whether a message refuses a client what it asked for, or ends its channel because it is slow."""
+    """Tell whether a message refuses a client its channel, or ends it because the client is slow.
+
+    Being told to ask again later is none, as a stale cursor is none: it happens in good health, too.
+    """
     match message:
         case Reply(response=Problem(code=code)):
             return code in _HARM
