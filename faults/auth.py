@@ -98,7 +98,8 @@ class RevocationWave(Fault):
 
     Open sockets are told `reauth_required` and end; whoever comes back with the old session gets a socket and is
     refused when it joins. That counts as a failed handshake each time, and a client that takes no notice loops, until
-    the server forgets the session: then its access is back. Seen by: the auth-failure ratio, while clients loop.
+    the server forgets the session: then its access is back. A system that acts on revocations anyway, as that of the
+    contract `openagents-khala` does, remembers them beyond the injection's end. Seen by: the auth-failure ratio.
     """
 
     codes: ClassVar = ("A15",)

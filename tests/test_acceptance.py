@@ -367,6 +367,7 @@ def test_whatever_ends_the_command_ends_its_prometheus_too(tmp_path: Path, numbe
         (["rehearse", "calm", "calm.yaml"], "calm.yaml"),
         (["faults", "auth.key-drif"], "did you mean 'auth.key-drift'?"),
         (["schema", "scenarios"], "did you mean 'scenario'?"),
+        (["serve", "--contract", "openagents-kala"], "did you mean 'openagents-khala'?"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
