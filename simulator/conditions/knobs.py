@@ -89,15 +89,19 @@ class Network:
     black_hole: bool = setting(False, "whether packets vanish while both ends think they are connected")
 
 
+DEFAULT_BUILD = "20260221T000000Z"
+"""The build of clients that no fault is about, in the original's form of build ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
     """What the clients do."""
 
     heartbeats: bool = setting(True, "whether they send sync:heartbeat")
     online: bool = setting(True, "whether their machines are on")
+    build: str = setting(DEFAULT_BUILD, "build id, and the app version that their telemetry names")
     refresh_tokens: bool = setting(True, "whether they mint a new token when theirs expires")
     resume: Literal["profile", "zero"] = setting("profile", "the cursor they resume with")
-    build: str = setting("20260221T073500Z", "the build that they name when they connect; empty for none")
     protocol: str = setting("khala.ws.v1", "the protocol that they name when they connect")
     schema: int = setting(1, "the schema version that they name when they connect", at_least=0)
     read_interval: Seconds = setting(0.0, "how long they take before they read on; 0 is at once", at_least=0)

@@ -5,13 +5,26 @@ Builds are texts such as `20260221T073500Z` that sort by time. The reasons and t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.core.messages import ClientVersion, Problem
+from simulator.core.messages import Problem
 from simulator.core.refusals import SupportWindow
 
 if TYPE_CHECKING:
     from simulator.conditions import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ClientVersion:
+    """What a client says about itself; one that says nothing has no build, no protocol, and schema 0."""
+
+    build: str = ""
+    protocol: str = ""
+    schema: int = 0
+
+
+UNNAMED = ClientVersion()
 
 
 def version_of(settings: Settings) -> ClientVersion:

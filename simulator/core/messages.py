@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from simulator.core.refusals import SlowConsumer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -139,6 +141,11 @@ class Problem:
     stale_topics: tuple[StaleTopic, ...] = ()
     detail: Detail | None = None
 
+    @property
+    def reconnect_after_ms(self) -> int | None:
+        """How long the client is asked to stay away; None if it is not asked to."""
+        return self.detail.reconnect_after_ms if isinstance(self.detail, SlowConsumer) else None
+
 
 Response = Joined | Subscribed | Unsubscribed | HeartbeatState | Nothing | Problem
 
@@ -207,23 +214,10 @@ ServerMessage = Reply | UpdateBatch | Frame | HeartbeatPush | ErrorPush | Channe
 
 
 @dataclass(frozen=True, slots=True)
-class ClientVersion:
-    """What a client says about itself; one that says nothing has no build, no protocol, and schema 0."""
-
-    build: str = ""
-    protocol: str = ""
-    schema: int = 0
-
-
-UNNAMED = ClientVersion()
-
-
-@dataclass(frozen=True, slots=True)
 class Upgrade:
-    """The client's request to open a socket, with its token and its version."""
+    """The client's request to open a socket, with its token."""
 
     token: str | None
-    version: ClientVersion = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def read_problem(payload: Mapping[str, Any]) -> Problem:
     forbidden = read_texts(payload, "forbidden_topics") if "forbidden_topics" in payload else ()
     stale = read_objects(payload, "stale_topics") if "stale_topics" in payload else []
     detail = read_detail(code, payload)
-    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), detail)
+    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), detail=detail)
 
 
 def _read_stale(entry: Mapping[str, Any]) -> StaleTopic:

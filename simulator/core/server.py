@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.core.compatibility import refuse_version
+from simulator.core.compatibility import UNNAMED, refuse_version
 from simulator.core.consumers import Consumers
-from simulator.core.messages import UNNAMED
 from simulator.core.metrics import AUTHORIZED
 from simulator.core.revocation import Revocations, refusal, refuses_joins
 from simulator.core.session import ChannelSession
@@ -14,8 +13,9 @@ from simulator.errors import TokenRejected
 
 if TYPE_CHECKING:
     from simulator.conditions import Settings
+    from simulator.core.compatibility import ClientVersion
     from simulator.core.log import EventLog
-    from simulator.core.messages import ClientVersion, Problem
+    from simulator.core.messages import Problem
     from simulator.core.metrics import Metrics
     from simulator.core.tokens import Verifier
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+from simulator.core.compatibility import version_of
 from simulator.core.messages import TRANSPORT, Accepted, Refused, Reply, SocketClosed, Upgrade
 from simulator.drivers.agenda import Rank
 
@@ -44,6 +45,7 @@ class Link:
         "serial",
         "server_open",
         "session",
+        "version",
     )
 
     def __init__(self, index: int, client: Client, now: float) -> None:
@@ -64,6 +66,7 @@ class Link:
         self.free_at: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self.held: dict[Direction, deque[Any]] = {"up": deque(), "down": deque()}
         self.serial: dict[str, int] = {}
+        self.version = version_of(client.settings)
 
     @property
     def is_clear(self) -> bool:

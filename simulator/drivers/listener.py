@@ -40,14 +40,14 @@ class Listener:
         self._reach = reach
         self._quiet = quiet
         self._eager = quiet.eager
-        self._waiting: dict[Link, tuple[float, Upgrade]] = {}
+        self._waiting: dict[Link, tuple[float, str | None]] = {}
 
     def receive(self, link: Link, message: Any) -> None:
         """Take a message that arrived at the server's end."""
         now = self._agenda.now
         link.last_frame_at = now
         if type(message) is Upgrade:
-            self._knock(link, message)
+            self._knock(link, message.token)
         elif type(message) is SocketClosed:
             self._waiting.pop(link, None)
             if link.server_open and link.session is not None:
@@ -160,9 +160,9 @@ class Listener:
         for link in tuple(self._waiting):
             self._admit_when_due(link)
 
-    def _knock(self, link: Link, upgrade: Upgrade) -> None:
+    def _knock(self, link: Link, token: str | None) -> None:
         self._reach.meet(link.index, "upgrade")
-        self._waiting[link] = (self._agenda.now, upgrade)
+        self._waiting[link] = (self._agenda.now, token)
         self._admit_when_due(link)
 
     def _admit_when_due(self, link: Link) -> None:
@@ -181,11 +181,11 @@ class Listener:
             link.last_frame_at = self._agenda.now
             self._handshake(link, self._waiting.pop(link)[1])
 
-    def _handshake(self, link: Link, upgrade: Upgrade) -> None:
+    def _handshake(self, link: Link, token: str | None) -> None:
         self._reach.meet(link.index, "handshake")
         now, settings = self._agenda.now, link.client.settings
         try:
-            link.session = self._server.handshake(now, upgrade.token, settings, upgrade.version)
+            link.session = self._server.handshake(now, token, settings, link.version)
         except TokenRejected:
             self._reach.harmed.add(link.index)
             self._carrier.send(link, "down", _REFUSED)

@@ -36,7 +36,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "issuer.ttl",
         "issuer.available",
     ),
-    "upgrade": ("handshake.delay", "handshake.hang"),
+    "upgrade": ("handshake.delay", "handshake.hang", "clients.build"),
     "handshake": (
         "verifier.current_kid",
         "verifier.current_secret",
@@ -56,7 +56,6 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "compatibility.max_build",
         "compatibility.min_schema",
         "compatibility.max_schema",
-        "clients.build",
         "clients.protocol",
         "clients.schema",
     ),

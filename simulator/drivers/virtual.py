@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters, RevokeSessions
 from simulator.core import client as clients
-from simulator.core.compatibility import version_of
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
@@ -236,7 +235,7 @@ class _VirtualRun:
             self._reach.meet(index, "expired_token")
         self._reach.meet(index, "path")
         link = self._links[index] = Link(index, self._clients[index], now)
-        self._carrier.send(link, "up", Upgrade(token, version_of(link.client.settings)))
+        self._carrier.send(link, "up", Upgrade(token))
 
     def _hang_up(self, index: int) -> None:
         link = self._links[index]

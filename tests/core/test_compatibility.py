@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from simulator.conditions import Settings
-from simulator.core.compatibility import refuse_version, version_of
+from simulator.core.compatibility import UNNAMED, ClientVersion, refuse_version, version_of
 from simulator.core.log import EventLog
-from simulator.core.messages import UNNAMED, ClientVersion, Join, Problem, Reply
+from simulator.core.messages import Join, Problem, Reply
 from simulator.core.metrics import Metrics
 from simulator.core.refusals import INCOMPATIBLE, SupportWindow
 from simulator.core.server import SyncServer

@@ -101,6 +101,10 @@ def test_a_refusal_survives_as_reply_push_and_frame(problem: Problem) -> None:
         assert decode_message(encode_message(message, "1")).message == message
 
 
+def test_only_a_slow_consumer_is_asked_to_stay_away_for_a_while() -> None:
+    assert [problem.reconnect_after_ms for _, problem in GOLDEN] == [None, None, None, 2000, 2000, None]
+
+
 HOSTILE = [
     ({**REVOKED, "reauth_required": 1}, "reauth_required is true or false"),
     ({**REVOKED, "reauth_required": False}, "reauth_required is true"),

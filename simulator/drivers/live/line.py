@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from simulator.conditions.knobs import Network
-    from simulator.core.messages import ClientMessage, ClientVersion, ServerMessage
+    from simulator.core.compatibility import ClientVersion
+    from simulator.core.messages import ClientMessage, ServerMessage
     from simulator.drivers.live.outside import Outside
     from simulator.drivers.live.path import Direction
 
@@ -68,17 +69,19 @@ class Line:
         "_refs",
         "_socket",
         "_task",
+        "_version",
         "beats",
         "is_open",
         "live_at",
     )
 
-    def __init__(self, outside: Outside, owner: Owner, network: Network) -> None:
+    def __init__(self, outside: Outside, owner: Owner, network: Network, version: ClientVersion) -> None:
         self.is_open = True
         self.live_at: float | None = None
         self.beats = 0
         self._outside = outside
         self._owner = owner
+        self._version = version
         self._path = Path(outside, network, self._arrive)
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -92,9 +95,9 @@ class Line:
         """Whether the socket itself is up, whatever the client has heard of it."""
         return self._socket is not None and self._task is not None and not self._task.done()
 
-    def dial(self, token: str, version: ClientVersion) -> None:
+    def dial(self, token: str) -> None:
         """Ask the server for a socket."""
-        self._path.carry("up", Upgrade(token, version))
+        self._path.carry("up", Upgrade(token))
 
     def send(self, message: ClientMessage) -> None:
         """Send a message to the server, under the client's latest join."""
@@ -139,7 +142,7 @@ class Line:
             self._hear(message)
         elif type(message) is Upgrade:
             self._owner.on_sent(message)
-            self._task = self._outside.spawn(self._run(message.token or "", message.version))
+            self._task = self._outside.spawn(self._run(message.token or ""))
             self._task.add_done_callback(self._end_if_over)
         elif type(message) is SocketClosed:
             self._close()
@@ -175,9 +178,9 @@ class Line:
 
     # --- the socket
 
-    async def _run(self, token: str, version: ClientVersion) -> None:
+    async def _run(self, token: str) -> None:
         try:
-            socket = await self._outside.dial(token, version)
+            socket = await self._outside.dial(token, self._version)
         except InvalidStatus as refusal:
             self._on_refused(refusal.response.status_code)
         except (OSError, WebSocketException):

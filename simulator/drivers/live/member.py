@@ -134,9 +134,10 @@ class Member:
         if expires_at <= self._outside.now():
             self._outside.reach.meet(self._index, "expired_token")
         self._outside.reach.meet(self._index, "path")
-        line = self._line = Line(self._outside, self, self._client.settings.network)
+        settings = self._client.settings
+        line = self._line = Line(self._outside, self, settings.network, version_of(settings))
         self._lines[line] = None
-        line.dial(token, version_of(self._client.settings))
+        line.dial(token)
 
     def _hang_up(self) -> None:
         line, self._line = self._line, None

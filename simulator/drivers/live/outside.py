@@ -19,7 +19,7 @@ from simulator.drivers.live.upgrade import write_version
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from simulator.core.messages import ClientVersion
+    from simulator.core.compatibility import ClientVersion
     from simulator.drivers.reach import Reach
 
 TokenSource = Callable[[float, int], Awaitable[Token]]

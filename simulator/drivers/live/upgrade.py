@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from simulator.core.messages import UNNAMED, ClientVersion
+from simulator.core.compatibility import UNNAMED, ClientVersion
 from simulator.core.wire import form_of
 
 if TYPE_CHECKING:

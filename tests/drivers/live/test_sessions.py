@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from simulator.conditions import EVERYONE, ResetCounters, RevokeSessions, Settings, Share
-from simulator.core.messages import UNNAMED, ClientVersion
+from simulator.core.compatibility import UNNAMED, ClientVersion
 from simulator.drivers.live.upgrade import read_upgrade, write_version
 
 if TYPE_CHECKING:
