@@ -6,15 +6,7 @@ reached.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from simulator.conditions import Settings
-
-
-def is_slow(settings: Settings) -> bool:
-    """Tell whether a client's updates have to queue: it reads slowly, and the server has a queue."""
-    return bool(settings.clients.read_interval and settings.delivery.queue_limit)
+from typing import Literal
 
 
 class Outbox:

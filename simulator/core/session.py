@@ -19,7 +19,6 @@ from simulator.core.messages import (
     TRANSPORT,
     UNMATCHED,
     BadRequest,
-    ChannelCrashed,
     ErrorPush,
     Frame,
     Heartbeat,
@@ -38,8 +37,7 @@ from simulator.core.messages import (
     Unsubscribed,
     UpdateBatch,
 )
-from simulator.core.outbox import Outbox, is_slow
-from simulator.core.refusals import SLOW_CONSUMER, SlowConsumer
+from simulator.core.outbox import Outbox
 from simulator.core.revocation import eviction
 
 if TYPE_CHECKING:
@@ -62,7 +60,6 @@ class State(Enum):
 ROUNDING_SECONDS = 1e-6
 """Silence of just the timeout is not too long, however sums of floats come out."""
 STALE_MESSAGE = "cursor is older than retention floor"
-SLOW_MESSAGE = "client cannot keep up with live fanout"
 
 
 def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Frame], int]:
@@ -131,45 +128,6 @@ class ChannelSession:
         if self.state is not State.JOINED or topic not in self.watermarks:
             return []
         return list(self._replay(topic, self.watermarks[topic], settings.delivery.replay_batch))
-
-    def offer(self, topic: str, settings: Settings) -> list[ServerMessage]:
-        """Return what follows at once from a publish: the pushes, or what becomes of a client that reads too slowly.
-
-        Its topics wait in the outbox for `drain`. What finds no room there is dropped: the next publish re-reads it.
-        """
-        if not is_slow(settings):
-            return self.deliver(topic, settings)
-        if self.state is not State.JOINED or topic not in self.watermarks:
-            return []
-        outcome = self.outbox.put(topic, settings.delivery.queue_limit)
-        if outcome == "waiting":
-            return []
-        self.server.metrics.add(("socket_queue", topic, outcome))
-        self.server.metrics.set(("socket_queue_depth", topic, outcome), len(self.outbox))
-        return [] if outcome == "queued" else self._strike(topic, settings)
-
-    def drain(self, settings: Settings) -> list[ServerMessage]:
-        """Return the pushes for the topics that waited for longest, or for all if the client is slow no more."""
-        count = settings.delivery.topics_per_drain if is_slow(settings) else len(self.outbox)
-        topics = self.outbox.take(count)
-        if settings.delivery.paused:
-            return []
-        return [push for topic in topics for push in self.deliver(topic, settings)]
-
-    def _strike(self, topic: str, settings: Settings) -> list[ServerMessage]:
-        """Tell a slow client that it missed an update, or end its channel if it was told often enough."""
-        depth, delivery = len(self.outbox), settings.delivery
-        action = self.outbox.strike(delivery.max_strikes)
-        labels = ("overflow", "queue_overflow", action)
-        self.server.metrics.add(("socket_slow_consumer", *labels))
-        self.server.metrics.set(("socket_slow_consumer_queue_depth", *labels), depth)
-        wait_ms = round(delivery.reconnect_after * 1000)
-        detail = SlowConsumer(action, topic, depth, delivery.queue_limit, wait_ms)
-        push = ErrorPush(Problem(SLOW_CONSUMER, SLOW_MESSAGE, detail=detail))
-        if action == "throttle":
-            return [push]
-        self.end("error")
-        return [push, ChannelCrashed()]
 
     def evict(self, reason: str) -> list[ServerMessage]:
         """End the channel because its session was revoked, and return what it is told; the socket is to end, too."""

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.pacing import drain, offer
 from simulator.core.revocation import ends_sockets
 from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
@@ -71,7 +72,7 @@ class Listener:
         if session is None or not link.server_open or settings.delivery.paused:
             return
         waited, was_joined = bool(session.outbox), session.state is State.JOINED
-        pushes = session.offer(topic, settings)
+        pushes = offer(session, topic, settings)
         if was_joined and session.state is not State.JOINED:
             # As at a tick: its client may stay on the socket.
             self._quiet.settle(link, self._agenda.now)
@@ -88,7 +89,7 @@ class Listener:
         session = link.session
         if link.serial["drain"] != serial or session is None or not link.server_open:
             return
-        self._send_down(link, session.drain(link.client.settings))
+        self._send_down(link, drain(session, link.client.settings))
         if session.outbox:
             self._await_drain(link)
 

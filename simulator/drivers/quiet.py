@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
-from simulator.core.outbox import is_slow
+from simulator.core.pacing import is_slow
 from simulator.core.session import State
 
 if TYPE_CHECKING:

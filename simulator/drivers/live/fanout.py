@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from simulator.core.codec import write_once
-from simulator.core.outbox import is_slow
+from simulator.core.pacing import is_slow
 from simulator.core.session import State, replay
 from simulator.drivers.live.socket import frame_bytes
 

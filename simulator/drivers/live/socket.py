@@ -22,6 +22,7 @@ from simulator.core.messages import (
     Join,
     Reply,
 )
+from simulator.core.pacing import drain, offer
 from simulator.core.requests import is_for_channel
 from simulator.core.revocation import ends_sockets
 from simulator.core.session import State
@@ -201,7 +202,7 @@ class Socket:
     def offer(self, topic: str) -> None:
         """Send or queue what a topic has for a client that reads slowly, and let the queue drain in time."""
         waited = bool(self.session.outbox)
-        self.send(self.session.offer(topic, self.settings), self.join_ref)
+        self.send(offer(self.session, topic, self.settings), self.join_ref)
         if self.session.outbox and not waited:
             self._await_drain()
 
@@ -214,7 +215,7 @@ class Socket:
     def _drain(self) -> None:
         if not self.is_open:
             return
-        self.send(self.session.drain(self.settings), self.join_ref)
+        self.send(drain(self.session, self.settings), self.join_ref)
         if self.session.outbox:
             self._await_drain()
 

@@ -8,7 +8,8 @@ from simulator.conditions import Settings
 from simulator.core.log import EventLog
 from simulator.core.messages import ChannelCrashed, ErrorPush, Join, Leave, Subscribe, UpdateBatch
 from simulator.core.metrics import Metrics
-from simulator.core.outbox import Outbox, is_slow
+from simulator.core.outbox import Outbox
+from simulator.core.pacing import drain, is_slow, offer
 from simulator.core.refusals import SlowConsumer
 from simulator.core.server import SyncServer
 from simulator.core.session import ChannelSession, State
@@ -33,7 +34,7 @@ class Bench:
     def publish(self, topic: str, settings: Settings = SLOW) -> list[ServerMessage]:
         """Append an event and offer its topic."""
         self.server.log[topic].append(0.0)
-        return self.session.offer(topic, settings)
+        return offer(self.session, topic, settings)
 
     def count(self, *key: str) -> int:
         """Return the value of a series, 0 if there is none."""
@@ -69,9 +70,9 @@ def test_topics_wait_each_once_and_drain_in_their_order_a_few_at_a_time() -> Non
         assert bench.publish(topic, settings) == []
     assert [bench.count("socket_queue", topic, "queued") for topic in TOPICS] == [1, 1, 1, 0]
     assert bench.count("socket_queue_depth", "c", "queued") == 3
-    assert topics_of(bench.session.drain(settings)) == ["b", "a"]
-    assert topics_of(bench.session.drain(settings)) == ["c"]
-    assert bench.session.drain(settings) == []
+    assert topics_of(drain(bench.session, settings)) == ["b", "a"]
+    assert topics_of(drain(bench.session, settings)) == ["c"]
+    assert drain(bench.session, settings) == []
     assert bench.session.watermarks == {"a": 1, "b": 2, "c": 1, "d": 0}
 
 
@@ -98,9 +99,9 @@ def test_what_found_no_room_comes_with_the_next_update_of_its_topic() -> None:
     bench = Bench()
     for topic in ("a", "b", "c"):
         bench.publish(topic)
-    bench.session.drain(SLOW)
+    drain(bench.session, SLOW)
     bench.publish("c")
-    (batch,) = [push for push in bench.session.drain(SLOW) if isinstance(push, UpdateBatch)]
+    (batch,) = [push for push in drain(bench.session, SLOW) if isinstance(push, UpdateBatch)]
     assert [event.watermark for event in batch.events] == [1, 2]
 
 
@@ -122,7 +123,7 @@ def test_a_queue_that_was_emptied_ends_the_row_of_strikes() -> None:
     bench = Bench()
     for topic in ("a", "b", "c", "d"):
         bench.publish(topic)
-    bench.session.drain(SLOW)
+    drain(bench.session, SLOW)
     for topic in ("a", "b"):
         bench.publish(topic)
     assert details(bench.publish("c")) == [SlowConsumer("throttle", "c", 2, 2, 2000)]
@@ -139,13 +140,13 @@ def test_a_client_that_is_slow_no_more_is_sent_all_that_waited_at_once() -> None
     settings = SLOW.with_value("delivery.queue_limit", 4)
     for topic in TOPICS:
         bench.publish(topic, settings)
-    assert topics_of(bench.session.drain(Settings())) == list(TOPICS)
+    assert topics_of(drain(bench.session, Settings())) == list(TOPICS)
 
 
 def test_what_waits_is_dropped_while_deliveries_are_paused() -> None:
     bench = Bench()
     bench.publish("a")
-    assert bench.session.drain(SLOW.with_value("delivery.paused", value=True)) == []
+    assert drain(bench.session, SLOW.with_value("delivery.paused", value=True)) == []
     assert len(bench.session.outbox) == 0
 
 
@@ -157,7 +158,7 @@ def test_nothing_waits_for_a_channel_that_was_left_or_a_topic_that_was_not_subsc
     assert bench.publish("a") == []
     other = ChannelSession(bench.server, TOPICS)
     other.receive(0, Join(ref=1), SLOW)
-    assert other.offer("a", SLOW) == []
+    assert offer(other, "a", SLOW) == []
     assert len(other.outbox) == 0
 
 
