@@ -188,9 +188,9 @@ class _VirtualRun:
         for index in self._plan.population.members(share):
             self._reach.touch(index, injection)
             self._server.revoke(now, subject_of(str(index)), reason, self._clients[index].settings)
-            link = self._links[index]
-            if link is not None:
-                self._listener.evict(link, reason)
+            for link in (self._links[index], *self._orphans.get(index, ())):
+                if link is not None:
+                    self._listener.evict(link, reason)
 
     # --- what clients do
 

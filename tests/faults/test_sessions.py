@@ -210,6 +210,13 @@ def test_lazy_eager_and_live_runs_agree_on_all_of_it_at_once_in_the_later_system
     assert run_live(asked) == lazy
 
 
+def test_a_socket_whose_client_has_hung_up_unheard_ends_with_its_session(plan: PlanFactory) -> None:
+    """Behind a black hole the server still has it, and a revocation ends it as it ends the others."""
+    faults = (FAULTS["liveness.black-hole"](), 130.0, 260.0), (FAULTS["auth.revocation-wave"](), 165.125, 225.125)
+    asked = mixed(plan(*faults, clients=16, seconds=400.0, share=Share(0.7)))
+    assert run_live(asked) == run_virtual(asked)
+
+
 def test_the_later_system_in_good_health_counts_as_the_earlier_one(plan: PlanFactory) -> None:
     assert Settings() != KHALA
     assert run_virtual(plan(baseline=KHALA)) == run_virtual(plan(baseline=Settings()))
