@@ -121,6 +121,45 @@ class Close(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class SlowConsumer(Fault):
+    """Clients read too slowly, and their updates pile up in the server's queue until it has no room.
+
+    A client is told `slow_consumer` and misses the update for now; after three times in a row its channel ends. It
+    comes back, replays what it missed, and is slow again. The original's limit of 64 topics cannot be reached with its
+    four. Seen by: no alert; `socket_slow_consumer` counts it, and no rule reads that.
+    """
+
+    seen_by: ClassVar = ("socket_slow_consumer",)
+    codes: ClassVar = ("B14",)
+    read_interval: Seconds = setting(10.0, "how long a client takes before it reads on", at_least=0.001)
+    queue_limit: int = setting(2, "topics that may wait for it", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Let clients be slow, and the server's patience short."""
+        conditions = conditions.vary("clients.read_interval", self.read_interval, share)
+        return conditions.vary("delivery.queue_limit", self.queue_limit, share)
+
+
+@dataclass(frozen=True, slots=True)
+class PollGuard(Fault):
+    """The server refuses whoever subscribes again too soon, and each refusal makes it wait anew.
+
+    Clients that stay connected notice nothing. One that reconnects is told `rate_limited`, retries by its backoff,
+    which is shorter than the interval, and is never served again. Below level 1 the interval is shorter. A registry
+    that is too small forgets who asked, and lets some in by chance. Seen by: no alert; handshakes rise, and all of them
+    succeed.
+    """
+
+    codes: ClassVar = ("B15", "B16")
+    interval: Seconds = setting(120.0, "time that has to lie between two subscribe requests", at_least=0.001)
+    capacity: int = setting(4096, "consumers that the registry remembers", at_least=1)
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Set up the guard."""
+        return conditions.shift("guard.min_interval", self.interval, share).vary("guard.capacity", self.capacity)
+
+
+@dataclass(frozen=True, slots=True)
 class LoopStall(Fault):
     """The server's event loop stands still again and again, as it does when something in it blocks.
 

@@ -6,6 +6,7 @@ import json
 import platform
 import re
 import sys
+from functools import cache
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,13 +31,14 @@ from simulator.report.terminal import render
 from simulator.report.verdict import Result, Verdict
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import Scenario
-from simulator.shipped import find_file, list_shipped
+from simulator.shipped import list_shipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pydantic import BaseModel
 
+    from simulator.alerting.contract import Contract
     from simulator.conditions import Fault
     from simulator.rehearsal import Rehearsal
 
@@ -274,11 +276,24 @@ def _worst(verdicts: Sequence[Verdict]) -> Result:
 
 def _alerts_for(fault: type[Fault]) -> list[str]:
     """Return the alerts of the shipped rules that read a metric which shows the fault."""
-    contract = load_contract("openagents-runtime")
-    ruleset = load_rules([find_file("rules", "openagents-runtime")])
-    shown = {name for instrument in fault.seen_by for name in contract.metric_names(instrument)}
-    lineage = Lineage(ruleset)
-    return [rule.alert for rule in ruleset.alerts() if lineage.metrics_of(rule) & shown]
+    return [
+        alert
+        for contract, metrics_by_alert in _shipped_alerts()
+        for alert, metrics in metrics_by_alert
+        if metrics & {name for instrument in fault.seen_by for name in contract.metric_names(instrument)}
+    ]
+
+
+@cache
+def _shipped_alerts() -> list[tuple[Contract, list[tuple[str, frozenset[str]]]]]:
+    """Return, for each shipped rule file, the contract of its name, and its alerts with the metrics that they read."""
+    found = []
+    for name, file in list_shipped("rules").items():
+        ruleset = load_rules([file])
+        lineage = Lineage(ruleset)
+        alerts = [(rule.alert, frozenset(lineage.metrics_of(rule))) for rule in ruleset.alerts()]
+        found.append((load_contract(name), alerts))
+    return found
 
 
 def _complain(text: str) -> None:

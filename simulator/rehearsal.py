@@ -76,7 +76,8 @@ def prepare(
     monitoring = loaded.scenario.monitoring
     place = loaded.place(("monitoring", "contract"))
     contract = load_contract(monitoring.contract, place, _folder(loaded))
-    return Rehearsal(loaded, injections, make_plan(loaded, injections), ruleset, contract)
+    plan = make_plan(loaded, injections, contract.settings())
+    return Rehearsal(loaded, injections, plan, ruleset, contract)
 
 
 def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:

@@ -176,6 +176,19 @@ def test_each_incident_passes_by_itself_with_another_seed_too(tmp_path: Path, sc
     assert verdict["seed"] == 11
 
 
+def test_each_rule_of_the_later_original_can_fire_or_is_named_as_blind(tmp_path: Path) -> None:
+    verdict = _rehearse(tmp_path, "khala-slo", code=0)
+    assert {alert: entry["state"] for alert, entry in _alerts(verdict).items()} == {
+        "OpenAgentsKhalaWsAuthFailureRatioHigh": "fired",
+        "OpenAgentsKhalaReplayLagP95High": "fired",
+        "OpenAgentsKhalaStaleCursorRateHigh": "fired",
+        "OpenAgentsKhalaClientReconnectSpike": "no_data",
+        "OpenAgentsKhalaClientAuthFailureByBuildHigh": "no_data",
+    }
+    blind = _alerts(verdict)["OpenAgentsKhalaClientReconnectSpike"]
+    assert blind["missing"] == ['openagents_sync_client_telemetry_event_count{event_type="reconnect"}']
+
+
 def test_rules_are_taken_as_a_prometheus_rule_and_as_plain_groups(tmp_path: Path) -> None:
     """The rules of an earlier rehearsal, unwrapped, give the same timeline as the Kubernetes object."""
     scenario = _write(tmp_path, DRIFT)
@@ -354,6 +367,7 @@ def test_whatever_ends_the_command_ends_its_prometheus_too(tmp_path: Path, numbe
         (["rehearse", "calm", "calm.yaml"], "calm.yaml"),
         (["faults", "auth.key-drif"], "did you mean 'auth.key-drift'?"),
         (["schema", "scenarios"], "did you mean 'scenario'?"),
+        (["serve", "--contract", "openagents-kala"], "did you mean 'openagents-khala'?"),
     ],
 )
 def test_bad_input_gets_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:

@@ -74,6 +74,12 @@ def test_a_fault_is_explained_with_its_parameters(fault_name: str) -> None:
         assert declared.help in printed
 
 
+def test_a_fault_names_the_alerts_of_every_shipped_rule_file_that_would_see_it() -> None:
+    (line,) = [line for line in _run("faults", "auth.key-drift").splitlines() if line.startswith("Seen by: ")]
+    assert "OpenAgentsKhalaWsAuthFailureRatioHigh" in line
+    assert "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh" in line
+
+
 def test_the_timeline_entry_that_a_fault_is_explained_with_works(fault_name: str) -> None:
     from simulator.documents import parse_documents  # noqa: PLC0415
 

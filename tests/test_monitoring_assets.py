@@ -16,7 +16,7 @@ from simulator.alerting.toolchain import find_tool
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "simulator" / "data"
-FROZEN = ROOT / "tests" / "data" / "openagents-runtime-rules.json"
+FROZEN = sorted((ROOT / "tests" / "data").glob("*-rules.json"))
 RUNBOOKS = sorted((DATA / "runbooks").glob("*.md"))
 RULE_FILES = sorted((DATA / "rules").glob("*.yaml"))
 PARTS = (
@@ -32,6 +32,9 @@ REHEARSALS = {
     "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh": "auth-key-drift",
     "OpenAgentsRuntimeSyncSocketTimeoutRateHigh": "timeout-storm",
     "OpenAgentsRuntimeSyncStaleCursorSpike": "stale-cursor",
+    "OpenAgentsKhalaWsAuthFailureRatioHigh": "khala-slo",
+    "OpenAgentsKhalaReplayLagP95High": "khala-slo",
+    "OpenAgentsKhalaStaleCursorRateHigh": "khala-slo",
 }
 
 
@@ -80,13 +83,16 @@ def queries() -> list[tuple[str, str]]:
     return [(file.name, found) for file in RUNBOOKS for found in blocks.findall(file.read_text())]
 
 
-def test_the_rules_are_the_original_ones_in_expression_hold_and_labels() -> None:
-    shipped = [
-        {key: rule[key] for key in ("alert", "expr", "for", "labels")}
-        for rule in rules_of(DATA / "rules" / "openagents-runtime.yaml")
-    ]
+def test_every_shipped_rule_file_is_held_to_the_original() -> None:
+    assert [file.name for file in FROZEN] == [f"{file.stem}-rules.json" for file in RULE_FILES]
 
-    assert shipped == json.loads(FROZEN.read_text())
+
+@pytest.mark.parametrize("frozen", FROZEN, ids=lambda file: file.name)
+def test_the_rules_are_the_original_ones_in_expression_hold_and_labels(frozen: Path) -> None:
+    file = DATA / "rules" / f"{frozen.stem.removesuffix('-rules')}.yaml"
+    shipped = [{key: rule[key] for key in ("alert", "expr", "for", "labels")} for rule in rules_of(file)]
+
+    assert shipped == json.loads(frozen.read_text())
 
 
 @pytest.mark.parametrize("alert", RULES)

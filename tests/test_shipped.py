@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ("scenario", "calm"),
         ("rules", "openagents-runtime"),
         ("contract", "openagents-runtime"),
+        ("rules", "openagents-khala"),
+        ("contract", "openagents-khala"),
     ],
 )
 def test_a_shipped_name_means_the_shipped_file(kind: Kind, name: str) -> None:

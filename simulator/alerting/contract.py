@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simulator.alerting.exposition import Exposition, Family, Labels, Series
+from simulator.conditions import KNOBS, Settings, parse_knob
 from simulator.core.metrics import INSTRUMENTS
 from simulator.documents import Document, explain_misfit, load_documents
 from simulator.errors import InputError, Place, unknown_name
@@ -32,14 +33,25 @@ class Metric(BaseModel):
 
 
 class Contract(BaseModel):
-    """The mapping from instruments to somebody's metrics; an instrument that it leaves out is not exposed."""
+    """The mapping from instruments to somebody's metrics; an instrument that it leaves out is not exposed.
+
+    `conditions` are knobs of that somebody's system in good health, where they are not at their defaults.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     contract: str
     summary: str = ""
+    conditions: dict[str, Any] = {}
     targets: dict[str, dict[LabelName, str]] = {}
     metrics: dict[str, Metric]
+
+    def settings(self) -> Settings:
+        """Return every knob as the contract's system has it in good health."""
+        settings = Settings()
+        for knob, raw in self.conditions.items():
+            settings = settings.with_value(knob, parse_knob(knob, raw))
+        return settings
 
     def metric_names(self, instrument: str) -> tuple[str, ...]:
         """Return the sample names under which an instrument is exposed; none if it is left out."""
@@ -102,6 +114,7 @@ def load_contract(name: str, place: Place | None = None, folder: Path | None = N
         raise _explain(invalid, document) from None
     _check_instruments(contract, document)
     _check_names(contract, document)
+    _check_conditions(contract, document)
     return contract
 
 
@@ -149,3 +162,15 @@ def _check_names(contract: Contract, document: Document) -> None:
     for index, target in enumerate(contract.targets):
         if targets.index(targets[index]) != index:
             raise InputError("has the labels of another target", document.place(("targets", target)))
+
+
+def _check_conditions(contract: Contract, document: Document) -> None:
+    for knob, raw in contract.conditions.items():
+        place = document.place(("conditions", knob))
+        try:
+            parse_knob(knob, raw, place)
+        except ValueError as error:
+            raise InputError(str(error), place) from None
+        if KNOBS[knob].live_only:
+            hint = "put it on the timeline of a scenario"
+            raise InputError(f"{knob} is about one live process, and no part of a contract", place, hint)

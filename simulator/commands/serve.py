@@ -12,6 +12,7 @@ from simulator.alerting.contract import load_contract
 from simulator.commands.options import BusToken, BusUrl, say_control, state_folder
 from simulator.control.secrets_file import write_secrets
 from simulator.drivers.live.issuer import derive_access
+from simulator.errors import Place
 from simulator.gameday.serving import Addresses, Service, run_secret_of, serve
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         clients: Annotated[int, typer.Option(min=1, help="How many clients a share is taken from.")] = 500,
         seed: Annotated[int, typer.Option(min=0, help="Which clients a share takes.")] = 1,
         publish_rate: Annotated[float, typer.Option(min=0, help="Events a second on each topic.")] = 0.25,
+        contract: Annotated[
+            str, typer.Option(help="Whose system: its metric names, and its behaviour in good health.")
+        ] = _CONTRACT,
         token: Annotated[str | None, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control API's token.")] = None,
         access_secret: Annotated[
             str | None, typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="What it shares with its fleets.")
@@ -47,7 +51,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         console = Console(highlight=False)
         chosen: dict[str, Any] = {} if token is None else {"token": token}
         service = Service(
-            contract=load_contract(_CONTRACT),
+            contract=load_contract(contract, Place("--contract")),
             clients=clients,
             seed=seed,
             publish_rate=publish_rate,

@@ -13,6 +13,7 @@ from simulator.conditions.fault import (
     PurgeTopics,
     ResetCounters,
     ResetSequences,
+    RevokeSessions,
     parse_parameters,
     summary_of,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "PurgeTopics",
     "ResetCounters",
     "ResetSequences",
+    "RevokeSessions",
     "Seconds",
     "Setting",
     "Settings",

@@ -32,8 +32,16 @@ class CloseConnections:
 
 
 @dataclass(frozen=True, slots=True)
+class RevokeSessions:
+    """The sessions of a share of the clients are revoked, connected or not, for a reason."""
+
+    share: Share
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResetCounters:
-    """The server process starts anew: its counters begin at zero."""
+    """The server process starts anew: its counters begin at zero, and what it had in memory is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class ResetSequences:
     kept: float
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics | ResetSequences
+Impulse = DropConnections | CloseConnections | RevokeSessions | ResetCounters | PurgeTopics | ResetSequences
 """Something that happens once."""
 
 

@@ -87,6 +87,28 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class Sessions:
+    """What the server does about sessions whose access was revoked."""
+
+    revocation: Literal["off", "full", "evicts_only", "remembers_only"] = setting(
+        "off", "whether it ends their sockets, refuses their joins, both or neither"
+    )
+    revocation_memory: Seconds = setting(900.0, "how long it remembers a revoked session", at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Compatibility:
+    """Which clients may join, by what they say about themselves."""
+
+    enforced: bool = setting(False, "whether anybody is refused")
+    protocol: str = setting("khala.ws.v1", "the protocol that a client has to name")
+    min_build: str = setting("00000000T000000Z", "the oldest build that may join; builds sort as text")
+    max_build: str = setting("", "the newest build that may join; empty for none")
+    min_schema: int = setting(1, "the lowest schema version that may join", at_least=1)
+    max_schema: int = setting(1, "the highest schema version that may join", at_least=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Liveness:
     """How the server decides that a client is gone."""
 
@@ -105,14 +127,22 @@ class Network:
     max_age: Seconds = setting(0.0, "age at which a proxy ends every socket; 0 for none", at_least=0)
 
 
+DEFAULT_BUILD = "20260221T000000Z"
+"""The build of clients that no fault is about, in the original's form of build ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
     """What the clients do."""
 
     heartbeats: bool = setting(True, "whether they send sync:heartbeat")
     online: bool = setting(True, "whether their machines are on")
+    build: str = setting(DEFAULT_BUILD, "build id, and the app version that their telemetry names")
     refresh_tokens: bool = setting(True, "whether they mint a new token when theirs expires")
     resume: Literal["profile", "zero"] = setting("profile", "the cursor they resume with")
+    protocol: str = setting("khala.ws.v1", "the protocol that they name when they connect")
+    schema: int = setting(1, "the schema version that they name when they connect", at_least=0)
+    read_interval: Seconds = setting(0.0, "how long they take before they read on; 0 is at once", at_least=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +167,12 @@ class Delivery:
     dropped: int = setting(0, "every how manieth event's frames are lost on the way; 0 for none", at_least=0)
     duplicated: int = setting(0, "every how manieth event's frames come twice; 0 for none", at_least=0)
     swapped: int = setting(0, "every how manieth event's frames come after the next one's; 0 for none", at_least=0)
+    queue_limit: int = setting(
+        0, "topics that may wait for a client that reads slowly; 0 for no such queue", at_least=0
+    )
+    topics_per_drain: int = setting(2, "topics that such a client is sent when it reads on", at_least=1)
+    max_strikes: int = setting(3, "overflows in a row after which its channel ends", at_least=1)
+    reconnect_after: Seconds = setting(2.0, "how long it is told to stay away then", at_least=0)
 
     @property
     def is_plain(self) -> bool:
@@ -189,6 +225,14 @@ class Publishing:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """How soon a consumer may ask again; one setting for the whole system."""
+
+    min_interval: Seconds = setting(0.0, "time that has to lie between two subscribe requests; 0 for none", at_least=0)
+    capacity: int = setting(4096, "consumers that are remembered", at_least=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """The process of the sync server; one for the whole system, and a live one."""
 
@@ -213,6 +257,8 @@ class Settings:
     verifier: Verifier = field(default_factory=Verifier)
     handshake: Handshake = field(default_factory=Handshake)
     admission: Admission = field(default_factory=Admission)
+    sessions: Sessions = field(default_factory=Sessions)
+    compatibility: Compatibility = field(default_factory=Compatibility)
     liveness: Liveness = field(default_factory=Liveness)
     network: Network = field(default_factory=Network)
     clients: Clients = field(default_factory=Clients)
@@ -223,6 +269,7 @@ class Settings:
     log: Log = field(default_factory=Log)
     capture: Capture = field(default_factory=Capture)
     publishing: Publishing = field(default_factory=Publishing)
+    guard: Guard = field(default_factory=Guard)
     server: Server = field(default_factory=Server)
     exporter: Exporter = field(default_factory=Exporter)
 
@@ -251,7 +298,7 @@ class Knob:
     live_only: bool
 
 
-_SHARED_PLANES = frozenset({"admission", "retention", "log", "capture", "publishing", "server", "exporter"})
+_SHARED_PLANES = frozenset({"admission", "retention", "guard", "log", "capture", "publishing", "server", "exporter"})
 _LIVE_PLANES = frozenset({"server", "exporter"})
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from simulator.core.refusals import SlowConsumer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.core.log import Event
+    from simulator.core.refusals import Detail
 
 CHANNEL = "sync:v1"
 TRANSPORT = "phoenix"
@@ -160,13 +163,19 @@ class SnapshotOffer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal by its code, with the topics it concerns."""
+    """A refusal by its code, with the topics it concerns, or with what else the code says."""
 
     code: str
     message: str = ""
     forbidden_topics: tuple[str, ...] = ()
     stale_topics: tuple[StaleTopic, ...] = ()
     snapshot_plan: tuple[SnapshotOffer, ...] = ()
+    detail: Detail | None = None
+
+    @property
+    def reconnect_after_ms(self) -> int | None:
+        """How long the client is asked to stay away; None if it is not asked to."""
+        return self.detail.reconnect_after_ms if isinstance(self.detail, SlowConsumer) else None
 
 
 Response = Joined | Subscribed | Unsubscribed | HeartbeatState | Nothing | Problem
@@ -269,10 +278,3 @@ TOO_MANY_CHANNELS = Problem("too many channels joined")
 JOIN_CRASHED = Problem("join crashed")
 """Phoenix' own answer to a join that ended in an error of the server's."""
 CHANNEL_CLOSED = ChannelClosed()
-
-
-def is_forbidden(message: object) -> bool:
-    """Tell whether a message refuses topics because the client's token does not allow them."""
-    return (
-        isinstance(message, Reply) and isinstance(message.response, Problem) and bool(message.response.forbidden_topics)
-    )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
+from simulator.core.refusals import REFUSED_AT_JOIN
+
 Kind = Literal["counter", "gauge", "summary"]
 Key = tuple[str, ...]
 """An instrument's name followed by its label values."""
@@ -46,7 +48,7 @@ class Instrument:
     help: str
     labels: tuple[str, ...]
     initial: tuple[tuple[str, ...], ...] = ()
-    process: Literal["server", "issuer"] = "server"
+    process: Literal["server", "issuer", "fleet"] = "server"
 
 
 INSTRUMENTS: dict[str, Instrument] = {
@@ -57,7 +59,7 @@ INSTRUMENTS: dict[str, Instrument] = {
             "counter",
             "Handshakes by outcome and reject reason.",
             ("status", "reason_class"),
-            (("ok", AUTHORIZED), *product(("error",), REJECT_REASONS)),
+            (("ok", AUTHORIZED), *product(("error",), (*REJECT_REASONS, *REFUSED_AT_JOIN))),
         ),
         Instrument(
             "socket_connection",
@@ -93,6 +95,31 @@ INSTRUMENTS: dict[str, Instrument] = {
             "Channels closed for want of a heartbeat.",
             ("status",),
             (("timeout",),),
+        ),
+        Instrument(
+            "socket_queue",
+            "counter",
+            "Topics that had to wait for a slow client, or found no room to.",
+            ("event_type", "status"),
+        ),
+        Instrument(
+            "socket_queue_depth",
+            "gauge",
+            "Topics that waited for a client when one was last added or refused.",
+            ("event_type", "status"),
+        ),
+        Instrument(
+            "socket_slow_consumer",
+            "counter",
+            "Clients that did not keep up, by what was done about it.",
+            ("status", "reason_class", "action"),
+            (("overflow", "queue_overflow", "throttle"), ("overflow", "queue_overflow", "disconnect")),
+        ),
+        Instrument(
+            "socket_slow_consumer_queue_depth",
+            "gauge",
+            "Topics that waited for the last client that did not keep up.",
+            ("status", "reason_class", "action"),
         ),
         Instrument(
             "replay_catchup_duration_ms",
@@ -134,6 +161,13 @@ INSTRUMENTS: dict[str, Instrument] = {
             ("result",),
             (("ok",), ("error",)),
             "issuer",
+        ),
+        Instrument(
+            "client_telemetry",
+            "counter",
+            "Events that clients report of themselves.",
+            ("event_type", "surface", "app_version", "reason_code"),
+            process="fleet",
         ),
     )
 }

@@ -29,6 +29,7 @@ from simulator.core.messages import (
     Subscribed,
     Unsubscribed,
 )
+from simulator.core.refusals import read_detail, write_detail
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def write_problem(problem: Problem) -> dict[str, Any]:
     if problem.snapshot_plan:
         offers = [_write_offer(offer) for offer in problem.snapshot_plan]
         payload["snapshot_plan"] = {"format": SNAPSHOT_FORMAT, "topics": offers}
-    return payload
+    return payload if problem.detail is None else {**payload, **write_detail(problem.detail)}
 
 
 def _write_stale(stale: StaleTopic) -> dict[str, Any]:
@@ -147,7 +148,8 @@ def read_problem(payload: Mapping[str, Any]) -> Problem:
     forbidden = read_texts(payload, "forbidden_topics") if "forbidden_topics" in payload else ()
     stale = read_objects(payload, "stale_topics") if "stale_topics" in payload else []
     offers = _read_plan(payload["snapshot_plan"]) if "snapshot_plan" in payload else ()
-    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), offers)
+    detail = read_detail(code, payload)
+    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), offers, detail)
 
 
 def _read_stale(entry: Mapping[str, Any]) -> StaleTopic:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simulator.core.admission import Admission
+from simulator.core.compatibility import UNNAMED, refuse_version
+from simulator.core.consumers import Consumers
 from simulator.core.losses import Losses
 from simulator.core.metrics import AUTHORIZED
 from simulator.core.publisher import Publisher
+from simulator.core.revocation import Revocations, refusal, refuses_joins
 from simulator.core.session import ChannelSession
 from simulator.errors import SnapshotFailed, TokenRejected, UpgradeRefused
 
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simulator.conditions import Settings
+    from simulator.core.compatibility import ClientVersion
     from simulator.core.log import EventLog
+    from simulator.core.messages import Problem
     from simulator.core.metrics import Metrics
     from simulator.core.tokens import Verifier
 
@@ -38,6 +43,8 @@ class SyncServer:
         self.admission = Admission()
         self.losses = Losses(log)
         self.publisher = Publisher(log, metrics, self.losses)
+        self.consumers = Consumers()
+        self._revocations = Revocations()
         self._verifier = verifier
         self._active = 0
         self._joined = 0
@@ -52,10 +59,13 @@ class SyncServer:
             self.count_refused("invalid_token")
         return status
 
-    def handshake(self, now: float, token: str | None, settings: Settings) -> ChannelSession:
+    def handshake(
+        self, now: float, token: str | None, settings: Settings, version: ClientVersion = UNNAMED
+    ) -> ChannelSession:
         """Return a new session for an upgrade request, and count how its token fared.
 
-        An origin that is not allowed is refused before anything is counted, as Phoenix does it.
+        An origin that is not allowed is refused before anything is counted, as Phoenix does it. A session that was
+        revoked, or whose client is too old or too new, counts as failed, too: it gets its socket, and may not join.
 
         Raises:
             UpgradeRefused: the request is to be refused with a status and no reason.
@@ -68,11 +78,33 @@ class SyncServer:
         except TokenRejected as rejected:
             self.count_refused(rejected.reason)
             raise UpgradeRefused(handshake.refusal_status) from rejected
-        self.metrics.add(("socket_auth", "ok", AUTHORIZED))
-        return ChannelSession(self, claims.scopes, claims.subject)
+        problem = self._refuse(now, claims.subject, version, settings)
+        if problem is None:
+            self.metrics.add(("socket_auth", "ok", AUTHORIZED))
+        else:
+            self.count_refused(problem.code)
+        return ChannelSession(self, claims.scopes, claims.subject, problem)
+
+    def _refuse(self, now: float, subject: str, version: ClientVersion, settings: Settings) -> Problem | None:
+        if refuses_joins(settings):
+            reason = self._revocations.reason_of(now, subject)
+            if reason is not None:
+                return refusal(reason)
+        return refuse_version(version, settings)
+
+    def revoke(self, now: float, subject: str, reason: str, settings: Settings) -> None:
+        """Remember a session as revoked, if the server does that."""
+        if refuses_joins(settings):
+            self._revocations.remember(now, subject, reason, settings.sessions.revocation_memory)
+
+    def restart(self) -> None:
+        """Forget what a process keeps in memory alone: counters, revoked sessions, and when consumers asked last."""
+        self.metrics.reset()
+        self._revocations.forget()
+        self.consumers.forget()
 
     def count_refused(self, reason: str) -> None:
-        """Count a handshake that was refused for one of `metrics.REJECT_REASONS`."""
+        """Count a handshake that failed for one of `metrics.REJECT_REASONS` or `refusals.REFUSED_AT_JOIN`."""
         self.metrics.add(("socket_auth", "error", reason))
 
     def take_snapshot(self, topics: Iterable[str], settings: Settings) -> dict[str, int]:

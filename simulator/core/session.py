@@ -37,6 +37,8 @@ from simulator.core.messages import (
     Unsubscribed,
     UpdateBatch,
 )
+from simulator.core.outbox import Outbox
+from simulator.core.revocation import eviction
 from simulator.core.topics import class_of
 
 if TYPE_CHECKING:
@@ -89,8 +91,9 @@ def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Fra
 class ChannelSession:
     """One client's channel on the server: what it subscribed to, how far it has been sent, when it was last heard.
 
-    `scopes` are the topics its token allows, `subject` is whom it is for. `begins_after` has, for topics that it
-    follows without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the
+    `scopes` are the topics its token allows, `subject` is whose it is, and `refusal` is why it may not join: as in the
+    original, what was found at the handshake holds for as long as the socket does. `begins_after` has, for topics that
+    it follows without a cursor of its own, the watermark after which events are owed to it. Times are seconds since the
     run's start.
     """
 
@@ -101,6 +104,8 @@ class ChannelSession:
         "begins_after",
         "joined_at",
         "last_seen_at",
+        "outbox",
+        "refusal",
         "server",
         "state",
         "subject",
@@ -109,9 +114,13 @@ class ChannelSession:
         "watermarks",
     )
 
-    def __init__(self, server: SyncServer, scopes: tuple[str, ...], subject: str = "") -> None:
+    def __init__(
+        self, server: SyncServer, scopes: tuple[str, ...], subject: str = "", refusal: Problem | None = None
+    ) -> None:
         self.server = server
         self.subject = subject
+        self.refusal = refusal
+        self.outbox = Outbox()
         self.begins_after: dict[str, int] = {}
         self.subscribed_at = 0.0
         self._delayed: dict[str, list[ServerMessage]] = {}
@@ -167,6 +176,13 @@ class ChannelSession:
         """Tell whether the last heartbeat is too long ago."""
         return now - self.last_seen_at > settings.liveness.timeout + ROUNDING_SECONDS
 
+    def evict(self, now: float, reason: str) -> list[ServerMessage]:
+        """End the channel because its session was revoked, and return what it is told; the socket is to end, too."""
+        if self.state is not State.JOINED:
+            return []
+        self.end(now, "error")
+        return eviction(reason)
+
     def tick(self, now: float, settings: Settings) -> list[ServerMessage]:
         """Look at the last heartbeat, as the server does every `liveness.tick`; a silent channel ends in order."""
         if self.state is not State.JOINED or not self.is_silent(now, settings):
@@ -180,11 +196,14 @@ class ChannelSession:
         if self.state is State.JOINED:
             self.server.count_disconnect(status)
             self.server.losses.on_end(now, self)
+        self.outbox.clear()
         self.state = State.CLOSED
 
     def _join(self, now: float, message: Join, _settings: Settings) -> list[ServerMessage]:
         if message.topic != CHANNEL:
             return [Reply(message.ref, Problem("bad_topic"), message.topic)]
+        if self.refusal is not None:
+            return [Reply(message.ref, self.refusal)]
         self.state = State.JOINED
         self.joined_at = self.last_seen_at = now
         self.watermarks = {}
@@ -222,7 +241,7 @@ class ChannelSession:
         return [Reply(message.ref, NOTHING, TRANSPORT)]
 
     def _subscribe(self, now: float, message: Subscribe, settings: Settings) -> list[ServerMessage]:
-        problem = self._refuse(message)
+        problem = self._refuse(message) or self.server.consumers.refuse(now, self.subject, settings)
         if problem is not None:
             return [Reply(message.ref, problem)]
         stale = find_stale(self.server.log, message, settings)

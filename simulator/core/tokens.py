@@ -45,6 +45,11 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
 _JWS = PyJWS(algorithms=[ALGORITHM])
 
 
+def subject_of(user: str) -> str:
+    """Return the `sub` claim of a user's tokens."""
+    return f"user:{user}"
+
+
 def derive_key(run_secret: bytes, name: str) -> bytes:
     """Return the key material that a name stands for in this run, 32 bytes; only names are ever written down."""
     return hmac.digest(run_secret, name.encode(), hashlib.sha256)
@@ -88,7 +93,7 @@ class Issuer:
         claims = {
             "iss": issuer.issuer,
             "aud": issuer.audience,
-            "sub": f"user:{user}",
+            "sub": subject_of(user),
             "iat": issued_at,
             "nbf": issued_at,
             "exp": expires_at,

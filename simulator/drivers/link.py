@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
+from simulator.core.compatibility import version_of
 from simulator.core.messages import TRANSPORT, Accepted, Refused, Reply, SocketClosed, Upgrade
 from simulator.drivers.agenda import Rank
 
@@ -46,6 +47,7 @@ class Link:
         "server_open",
         "session",
         "unread",
+        "version",
     )
 
     def __init__(self, index: int, client: Client, now: float) -> None:
@@ -69,6 +71,7 @@ class Link:
         self.serial: dict[str, int] = {}
         self.unread: deque[Any] = deque()
         """What the server's end has got and does not read yet: a join that takes long, and what came after it."""
+        self.version = version_of(client.settings)
 
     @property
     def is_clear(self) -> bool:

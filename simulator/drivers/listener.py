@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from simulator.core.messages import (
-    Accepted,
-    ErrorPush,
-    Join,
-    Refused,
-    SocketClosed,
-    Subscribe,
-    Upgrade,
-    is_forbidden,
-)
+from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
+from simulator.core.pacing import drain, offer
+from simulator.core.revocation import ends_sockets
 from simulator.core.server import TOKEN_STATUSES
 from simulator.core.session import ROUNDING_SECONDS, State, is_woken
 from simulator.drivers.agenda import Rank
 from simulator.drivers.entrance import Entrance
+from simulator.drivers.reach import is_harm
 from simulator.errors import UpgradeRefused
 
 if TYPE_CHECKING:
@@ -34,6 +28,8 @@ if TYPE_CHECKING:
 _ACCEPTED = Accepted()
 LOST_CODE = 1006
 """Of a socket that ended without a close frame."""
+REVOKED_CODE = 1000
+"""Of a socket whose session was revoked: Phoenix closes what it disconnects in order."""
 
 
 class Listener:
@@ -108,6 +104,8 @@ class Listener:
             return
         replies = link.session.receive(self._agenda.now, message, link.client.settings)
         self._send_down(link, replies)
+        if replies and is_harm(replies[-1]):
+            self._reach.harmed.add(link.index)
         if type(message) is Subscribe:
             self._meet_at_subscribe(link.index, replies)
         elif type(message) is Join:
@@ -117,9 +115,37 @@ class Listener:
 
     def deliver(self, link: Link, topic: str, hints: Sequence[int]) -> None:
         """Send a link what a topic has for it, if it hears of one of the watermarks that are new."""
-        settings = link.client.settings
-        if link.session is not None and link.server_open and is_woken(settings.delivery, hints):
-            self._send_down(link, link.session.deliver(self._agenda.now, topic, settings))
+        settings, session = link.client.settings, link.session
+        if session is None or not link.server_open or not is_woken(settings.delivery, hints):
+            return
+        waited, was_joined = bool(session.outbox), session.state is State.JOINED
+        pushes = offer(self._agenda.now, session, topic, settings)
+        if was_joined and session.state is not State.JOINED:
+            # As at a tick: its client may stay on the socket.
+            self._quiet.settle(link, self._agenda.now)
+            self._reach.harmed.add(link.index)
+        self._send_down(link, pushes)
+        if session.outbox and not waited:
+            self._await_drain(link)
+
+    def _await_drain(self, link: Link) -> None:
+        due = self._agenda.now + link.client.settings.clients.read_interval
+        self._agenda.at(due, Rank.LOOK, self._drain, link, link.replace_timer("drain"))
+
+    def _drain(self, link: Link, serial: int) -> None:
+        session = link.session
+        if link.serial["drain"] != serial or session is None or not link.server_open:
+            return
+        self._send_down(link, drain(self._agenda.now, session, link.client.settings))
+        if session.outbox:
+            self._await_drain(link)
+
+    def evict(self, link: Link, reason: str) -> None:
+        """Tell a channel that its session was revoked, and end its socket, if the server does that."""
+        if link.session is not None and link.server_open and ends_sockets(link.client.settings):
+            self._quiet.settle(link, self._agenda.now)
+            self._send_down(link, link.session.evict(self._agenda.now, reason))
+            self.close(link, REVOKED_CODE)
 
     def watch(self, link: Link) -> None:
         """Let the server look at a link that is not quiet: at its heartbeats, and at the silence of its socket."""
@@ -209,7 +235,7 @@ class Listener:
         self._reach.meet(link.index, "handshake")
         now, settings = self._agenda.now, link.client.settings
         try:
-            link.session = self._server.handshake(now, token, settings)
+            link.session = self._server.handshake(now, token, settings, link.version)
         except UpgradeRefused as refused:
             self._refuse(link, refused.status)
             return
@@ -234,5 +260,3 @@ class Listener:
         self._reach.meet(index, "replay")
         if type(replies[0]) is ErrorPush:
             self._reach.meet(index, "stale")
-        elif is_forbidden(replies[0]):
-            self._reach.harmed.add(index)

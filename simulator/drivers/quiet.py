@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from simulator.conditions.knobs import Publishing
 from simulator.core import client as clients
+from simulator.core.pacing import is_slow
 from simulator.core.session import State
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Quiet:
         settings, log, cursors = link.client.settings, self._server.log, link.client.cursors
         if not session.is_plain(settings.delivery) or settings.capture.stalled or settings.publishing != _PLAIN:
             return False
+        if is_slow(settings):
+            return False
         return all(log[topic].head == mark == cursors.get(topic, 0) for topic, mark in session.watermarks.items())
 
     def _may_beat_lazily(self, link: Link) -> bool:
@@ -108,6 +111,7 @@ class Quiet:
             and self._is_quiet(link, session)
             and settings.clients.heartbeats
             and not link.client.awaits_reply
+            and not is_slow(settings)  # its channel may end on a live socket, whose own heartbeats then go on
             and interval <= settings.liveness.timeout
             and interval < settings.liveness.transport_idle
         )

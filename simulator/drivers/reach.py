@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from simulator.core.messages import ErrorPush, Problem, Reply
+from simulator.core.refusals import REFUSED_AT_JOIN, SlowConsumer
+
+if TYPE_CHECKING:
+    from simulator.core.messages import Accepted, Refused, ServerMessage
 
 Point = Literal[
     "mint",
@@ -41,7 +47,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "issuer.numeric_user_id",
         "issuer.defect",
     ),
-    "upgrade": ("handshake.delay", "handshake.hang"),
+    "upgrade": ("handshake.delay", "handshake.hang", "clients.build"),
     "handshake": (
         "verifier.current_kid",
         "verifier.current_secret",
@@ -60,6 +66,16 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "handshake.strip_token",
         "handshake.foreign_origin",
         "handshake.refusal_status",
+        "sessions.revocation",
+        "sessions.revocation_memory",
+        "compatibility.enforced",
+        "compatibility.protocol",
+        "compatibility.min_build",
+        "compatibility.max_build",
+        "compatibility.min_schema",
+        "compatibility.max_schema",
+        "clients.protocol",
+        "clients.schema",
     ),
     "crowd": ("admission.rate", "admission.burst", "admission.answer"),
     "accepted": ("handshake.drop_code",),
@@ -74,11 +90,16 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "liveness.tick",
         "liveness.transport_idle",
         "clients.heartbeats",
+        "clients.read_interval",
         "delivery.paused",
         "delivery.lost_hints",
         "delivery.dropped",
         "delivery.duplicated",
         "delivery.swapped",
+        "delivery.queue_limit",
+        "delivery.topics_per_drain",
+        "delivery.max_strikes",
+        "delivery.reconnect_after",
         "capture.stalled",
         "publishing.factor",
         "publishing.limit",
@@ -86,7 +107,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "publishing.failed",
         "publishing.inverted",
     ),
-    "resume": ("clients.resume", "retention.stalled"),
+    "resume": ("clients.resume", "retention.stalled", "guard.min_interval", "guard.capacity"),
     "stale": (
         "retention.horizon",
         "retention.max_events",
@@ -104,6 +125,22 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
+
+
+_HARM = frozenset({*REFUSED_AT_JOIN, "forbidden_topic"})
+
+
+def is_harm(message: ServerMessage | Accepted | Refused) -> bool:
+    """Tell whether a message refuses a client its channel or its topics, or ends it because the client is slow.
+
+    Being told to ask again later is none, as a stale cursor is none: it happens in good health, too.
+    """
+    match message:
+        case Reply(response=Problem(code=code)):
+            return code in _HARM
+        case ErrorPush(Problem(detail=SlowConsumer(action="disconnect"))):
+            return True
+    return False
 
 
 class Reach:

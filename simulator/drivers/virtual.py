@@ -13,6 +13,7 @@ from simulator.conditions import (
     PurgeTopics,
     ResetCounters,
     ResetSequences,
+    RevokeSessions,
 )
 from simulator.core import client as clients
 from simulator.core.log import EventLog
@@ -21,7 +22,7 @@ from simulator.core.metrics import Metrics
 from simulator.core.publisher import LATE_SECONDS
 from simulator.core.recording import Reached, Recording, Run
 from simulator.core.server import LOG_REPLACED, SyncServer
-from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer, Verifier
+from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer, Verifier, subject_of
 from simulator.drivers.agenda import Agenda, Rank
 from simulator.drivers.link import Carrier, Link
 from simulator.drivers.listener import LOST_CODE, Listener
@@ -196,9 +197,11 @@ class _VirtualRun:
                 self._close(share, injection, LOST_CODE)
             case CloseConnections(share, code):
                 self._close(share, injection, code)
+            case RevokeSessions(share, reason):
+                self._revoke(share, injection, reason)
             case ResetCounters():
                 self._quiet.count_beats(self._agenda.now, inclusive=False)
-                self._metrics.reset()
+                self._server.restart()
             case PurgeTopics():
                 self._settle_deliveries()
                 self._touch(injection, self._server.purge())
@@ -241,6 +244,15 @@ class _VirtualRun:
         if left:
             self._half_open[index] = left
         return left
+
+    def _revoke(self, share: Share, injection: str, reason: str) -> None:
+        now = self._agenda.now
+        for index in self._plan.population.members(share):
+            self._reach.touch(index, injection)
+            self._server.revoke(now, subject_of(str(index)), reason, self._clients[index].settings)
+            for link in (self._links[index], *self._orphans.get(index, ())):
+                if link is not None:
+                    self._listener.evict(link, reason)
 
     # --- what clients do
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.conditions import Conditions, Settings
+from simulator.conditions import Conditions
 from simulator.control.announcer import announce
 from simulator.control.api import make_app
 from simulator.control.api_thread import ApiThread
@@ -80,7 +80,7 @@ def serve(
     Raises:
         EngineError: a part did not start, or ended.
     """
-    baseline, began = Settings(), time.monotonic()
+    baseline, began = service.contract.settings(), time.monotonic()
     epoch = int(time.time())
     halts = None if service.state_folder is None else HaltFile(service.state_folder)
     desk = Desk(

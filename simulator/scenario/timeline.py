@@ -186,8 +186,11 @@ def _needs_live(name: str, place: Place) -> InputError:
     return InputError(f"{name} needs a live system", place, "`syncstorm gameday` can do it")
 
 
-def make_plan(loaded: LoadedScenario, injections: Sequence[Injection]) -> Plan:
-    """Return what a driver is to run for a scenario and its injections."""
+def make_plan(loaded: LoadedScenario, injections: Sequence[Injection], system: Settings | None = None) -> Plan:
+    """Return what a driver is to run for a scenario and its injections.
+
+    `system` has the knobs of the system in good health, the defaults if left out; the scenario's own come on top.
+    """
     scenario = loaded.scenario
     interval = scenario.monitoring.scrape_interval
     offset = scrape_offset(interval, scenario.monitoring.evaluation_interval)
@@ -198,7 +201,7 @@ def make_plan(loaded: LoadedScenario, injections: Sequence[Injection]) -> Plan:
         scrape_interval_seconds=interval,
         scrape_offset_seconds=offset,
         initialise_series=scenario.monitoring.initialise_series,
-        steps=_steps(_baseline(loaded), injections),
+        steps=_steps(_baseline(loaded, system or Settings()), injections),
     )
 
 
@@ -233,8 +236,7 @@ def assign_profiles(shares: Mapping[str, float], clients: int) -> tuple[Profile,
     return tuple(PROFILES[name] for name, count in counts.items() for _ in range(count))
 
 
-def _baseline(loaded: LoadedScenario) -> Settings:
-    settings = Settings()
+def _baseline(loaded: LoadedScenario, settings: Settings) -> Settings:
     for knob, raw in loaded.scenario.conditions.items():
         place = loaded.place(("conditions", knob))
         try:

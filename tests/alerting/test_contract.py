@@ -8,6 +8,7 @@ import pytest
 
 from simulator.alerting.contract import Contract, load_contract
 from simulator.alerting.exposition import Series
+from simulator.conditions import Settings
 from simulator.core.metrics import INSTRUMENTS
 from simulator.core.recording import Recording
 from simulator.errors import InputError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHIPPED = load_contract("openagents-runtime")
+LATER = load_contract("openagents-khala")
 
 ORIGINAL = {
     "openagents_runtime_sync_socket_auth_count": {"status", "reason_class"},
@@ -30,18 +32,43 @@ ORIGINAL = {
 }
 """The original system's metrics and their labels."""
 
+ORIGINAL_LATER = {
+    **ORIGINAL,
+    "openagents_runtime_sync_socket_queue_count": {"event_type", "status"},
+    "openagents_runtime_sync_socket_queue_depth": {"event_type", "status"},
+    "openagents_runtime_sync_socket_slow_consumer_count": {"status", "reason_class", "action"},
+    "openagents_runtime_sync_socket_slow_consumer_queue_depth": {"status", "reason_class", "action"},
+    "openagents_sync_client_telemetry_event_count": {"event_type", "surface", "app_version", "reason_code"},
+}
+"""What the original had come to a day later."""
+
 
 def test_the_shipped_contract_has_the_names_and_labels_of_the_original() -> None:
     assert {metric.name: set(metric.labels.values()) for metric in SHIPPED.metrics.values()} == ORIGINAL
 
 
-def test_the_shipped_contract_exposes_every_instrument() -> None:
-    assert set(SHIPPED.metrics) == set(INSTRUMENTS)
+def test_the_later_contract_adds_what_the_original_added() -> None:
+    assert {metric.name: set(metric.labels.values()) for metric in LATER.metrics.values()} == ORIGINAL_LATER
 
 
-def test_every_label_of_the_shipped_contract_keeps_its_own_name() -> None:
-    for name, metric in SHIPPED.metrics.items():
+def test_the_later_contract_exposes_every_instrument() -> None:
+    assert set(LATER.metrics) == set(INSTRUMENTS)
+    assert set(SHIPPED.metrics) < set(INSTRUMENTS)
+
+
+@pytest.mark.parametrize("contract", [SHIPPED, LATER], ids=lambda contract: contract.contract)
+def test_every_label_of_a_shipped_contract_keeps_its_own_name(contract: Contract) -> None:
+    for name, metric in contract.metrics.items():
         assert metric.labels == {label: label for label in INSTRUMENTS[name].labels}
+
+
+def test_a_contract_without_conditions_means_a_system_at_the_defaults() -> None:
+    assert SHIPPED.settings() == Settings()
+
+
+def test_a_contract_says_which_knobs_its_system_has_otherwise() -> None:
+    raw = {"contract": "x", "metrics": {}, "conditions": {"liveness.timeout": "90s", "delivery.paused": False}}
+    assert Contract.model_validate(raw).settings() == Settings().with_value("liveness.timeout", 90.0)
 
 
 def test_an_instrument_is_known_by_its_sample_names() -> None:
@@ -185,6 +212,19 @@ BAD = [
         ":2: targets.servr: unknown target 'servr' (did you mean",
     ),
     (f"{HEAD}targets: {{server: {{a-b: x}}}}\nmetrics: {{}}\n", ":2: targets.server.a-b: 'a-b' does not fit ^"),
+    (f"{HEAD}metrics: {{}}\nconditions: null\n", ":3: conditions: null does not fit; it takes a mapping"),
+    (
+        f"{HEAD}metrics: {{}}\nconditions:\n  issuer.kidd: x\n",
+        ":4: conditions.issuer.kidd: unknown knob 'issuer.kidd' (did you mean 'issuer.kid'?)",
+    ),
+    (
+        f"{HEAD}metrics: {{}}\nconditions:\n  liveness.timeout: soon\n",
+        ":4: conditions.liveness.timeout: 'soon' is not a duration",
+    ),
+    (
+        f"{HEAD}metrics: {{}}\nconditions:\n  server.stall: 100ms\n",
+        ":4: conditions.server.stall: server.stall is about one live process, and no part of a contract",
+    ),
     (
         f"{HEAD}targets:\n  server: {{job: x}}\n  issuer: {{job: x}}\nmetrics: {{}}\n",
         ":4: targets.issuer: has the labels of another target",

@@ -35,7 +35,7 @@ def test_only_the_server_and_its_exporter_need_a_live_system() -> None:
 
 def test_the_log_what_fills_it_and_the_server_are_one_setting_for_the_whole_system() -> None:
     shared = {path for path, knob in KNOBS.items() if knob.shared}
-    planes = {"admission", "retention", "log", "capture", "publishing", "server", "exporter"}
+    planes = {"admission", "retention", "guard", "log", "capture", "publishing", "server", "exporter"}
     assert {path for path in KNOBS if path.partition(".")[0] in planes} == shared
     assert shared >= LIVE_ONLY
 

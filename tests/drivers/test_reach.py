@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from simulator.conditions import KNOBS
+from simulator.core.messages import NOTHING, ChannelCrashed, ErrorPush, Problem, Reply
 from simulator.core.recording import Reached
-from simulator.drivers.reach import KNOBS_AT, Reach
+from simulator.core.refusals import RateLimited, Revoked, SlowConsumer
+from simulator.drivers.reach import KNOBS_AT, Reach, is_harm
+
+if TYPE_CHECKING:
+    from simulator.core.messages import ServerMessage
 
 
 def test_every_knob_is_met_at_exactly_one_point_of_a_clients_life() -> None:
@@ -32,3 +41,21 @@ def test_the_control_cohort_is_who_met_nothing() -> None:
     reached = Reached.of(5, {"drift": {0}, "restart": {1}}, harmed={1, 2})
     assert (reached.control_clients, reached.control_harmed) == (3, 1)
     assert reached.touched == {"drift": frozenset({0}), "restart": frozenset({1})}
+
+
+@pytest.mark.parametrize(
+    ("message", "harm"),
+    [
+        (Reply(1, Problem("reauth_required", detail=Revoked("r"))), True),
+        (Reply(1, Problem("upgrade_required")), True),
+        (ErrorPush(Problem("slow_consumer", detail=SlowConsumer("disconnect", "a", 1, 1, 2000))), True),
+        (ErrorPush(Problem("slow_consumer", detail=SlowConsumer("throttle", "a", 1, 1, 2000))), False),
+        (Reply(1, Problem("rate_limited", detail=RateLimited("poll_interval_guard", 1))), False),
+        (Reply(1, Problem("stale_cursor")), False),
+        (ErrorPush(Problem("stale_cursor")), False),
+        (Reply(1, NOTHING), False),
+        (ChannelCrashed(), False),
+    ],
+)
+def test_to_be_refused_a_channel_or_to_lose_it_is_harm(message: ServerMessage, harm: bool) -> None:  # noqa: FBT001
+    assert is_harm(message) is harm

@@ -10,9 +10,11 @@ import faults
 from simulator.conditions import Fault
 
 SHIPPED = [
+    "auth.broken-revocation",
     "auth.claim-drift",
     "auth.claim-type",
     "auth.clock-skew",
+    "auth.compatibility-window",
     "auth.expired-tokens",
     "auth.key-drift",
     "auth.malformed-tokens",
@@ -21,6 +23,7 @@ SHIPPED = [
     "auth.missing-jti",
     "auth.missing-token",
     "auth.query-token-ignored",
+    "auth.revocation-wave",
     "auth.revoked-tokens",
     "auth.scope-drift",
     "auth.slow-mint",
@@ -52,9 +55,11 @@ SHIPPED = [
     "liveness.close",
     "liveness.half-open",
     "liveness.loop-stall",
+    "liveness.poll-guard",
     "liveness.restart",
     "liveness.short-timeout",
     "liveness.silent-clients",
+    "liveness.slow-consumer",
     "network.accept-then-drop",
     "network.age-limit",
     "network.hung-upgrade",

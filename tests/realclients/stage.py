@@ -66,9 +66,17 @@ def crash(_server: LiveServer, socket: Socket) -> None:
     socket.send([ChannelCrashed()], socket.join_ref)
 
 
+def revoke(server: LiveServer, socket: Socket) -> None:
+    """Revoke the session that a socket is of, and no other: a share could not mean one client."""
+    server._core.revoke(server.now(), socket.session.subject, "admin_revoked", socket.settings)  # noqa: SLF001
+    socket.evict("admin_revoked")
+
+
 CONDITIONS = {
     "calm": Settings(),
     "refusing": Settings().with_value("handshake.strip_token", value=True),
+    "revoking": Settings().with_value("sessions.revocation", "full"),
+    "gated": Settings().with_value("compatibility.enforced", value=True),
     "impatient": Settings().with_value("liveness.timeout", 2.0).with_value("liveness.tick", 0.5),
 }
 

@@ -14,7 +14,7 @@ import pytest
 
 from simulator.core.session import State
 from tests.realclients.node import NodeClients, install_packages
-from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash
+from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash, revoke
 from tests.realclients.teeth import DELAYS, TEETH
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ PARTS: dict[str, Part] = {
     "dropped": Part("calm", Treatment(close(1012)), app=SUBSCRIBING),
     "crashed": Part("calm", Treatment(crash), app=SUBSCRIBING),
     "stranger": Part("calm", topic="sync:v2"),
+    "revoked": Part("revoking", Treatment(revoke), app=SUBSCRIBING),
+    "unnamed": Part("gated"),
     "frozen": Part("refusing"),
     "asking": Part("refusing", app={"asks_anew": True}),
     "beating": Part("impatient", app={**SUBSCRIBING, "beat_ms": 500}),
@@ -121,7 +123,7 @@ def is_over(played: Played, version: str) -> bool:
     return (
         len(played.dials(version, "frozen")) >= len(TEETH)
         and len(played.dials(version, "asking")) >= len(TEETH)
-        and len(played.joins(version, "stranger")) >= 4
+        and all(len(played.joins(version, part)) >= 4 for part in ("stranger", "unnamed"))
         and all(len(played.joins(version, part)) >= 4 for part in ("unanswered", "late"))
         and len(played.dials(version, "dead-peer")) >= 3
         and len(played.dials(version, "bereft")) >= 2
@@ -229,6 +231,33 @@ def test_a_refused_join_is_tried_again_ever_more_slowly_on_the_same_socket(playe
     assert played.events(version, "stranger", "join-refused")[0].more["response"]["code"] == "bad_topic"
     assert_gaps(played.joins(version, "stranger"), 1.0, 2.0, 5.0)
     assert len(played.dials(version, "stranger")) == 1
+
+
+@every_version
+def test_a_client_that_names_no_build_is_refused_at_the_join_and_takes_no_notice(played: Played, version: str) -> None:
+    refusal = played.events(version, "unnamed", "join-refused")[0].more["response"]
+    assert (refusal["code"], refusal["upgrade_required"]) == ("invalid_client_build", True)
+    assert_gaps(played.joins(version, "unnamed"), 1.0, 2.0, 5.0)
+    assert len(played.dials(version, "unnamed")) == 1
+
+
+@every_version
+def test_a_revoked_client_comes_back_to_be_refused_unless_its_version_takes_the_close_for_the_end(
+    played: Played, version: str
+) -> None:
+    refusals = [event.more["response"]["code"] for event in played.events(version, "revoked", "join-refused")]
+    if version == "phoenix-1-8":
+        assert len(played.dials(version, "revoked")) == 2
+        assert set(refusals) == {"reauth_required"}
+        assert len(refusals) >= 4
+    else:
+        assert len(played.dials(version, "revoked")) == 1
+        assert refusals == []
+
+
+def test_the_server_counts_those_whom_it_let_in_to_be_refused(played: Played) -> None:
+    assert played.counts["gated"]["socket_auth", "error", "invalid_client_build"] == len(VERSIONS)
+    assert played.counts["revoking"]["socket_auth", "error", "reauth_required"] == 1
 
 
 @every_version

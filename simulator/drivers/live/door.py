@@ -131,7 +131,7 @@ class Door:
             self._core.count_refused("invalid_token")
             return respond(HTTPStatus(settings.handshake.refusal_status))
         try:
-            session = self._core.handshake(self._around.clock(), asked.token, settings)
+            session = self._core.handshake(self._around.clock(), asked.token, settings, asked.version)
         except UpgradeRefused as refused:
             return respond(HTTPStatus(refused.status))
         connection.socket = Socket(session, asked.form, member, settings, self._around)

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from simulator.core.codec import write_once
+from simulator.core.pacing import is_slow
 from simulator.core.session import State, is_woken, replay
 from simulator.drivers.live.socket import frame_bytes
 
@@ -75,12 +76,21 @@ class Fanout:
         for number, socket in enumerate(tuple(self._sockets), start=1):
             if not socket.is_open:
                 continue
-            if socket.session.is_plain(socket.settings.delivery):
+            if is_slow(socket.settings):
+                self._offer(socket, published)
+            elif socket.session.is_plain(socket.settings.delivery):
                 self._send(socket, topics, parcels)
             else:
                 self._send_alone(socket, published)
             if number % SOCKETS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
+
+    @staticmethod
+    def _offer(socket: Socket, published: list[tuple[Topic, list[int]]]) -> None:
+        """Let what is new wait for a client that reads slowly."""
+        for topic, hints in published:
+            if is_woken(socket.settings.delivery, hints):
+                socket.offer(topic.name)
 
     def _send_alone(self, socket: Socket, published: list[tuple[Topic, list[int]]]) -> None:
         """Send what a fault alters on the way to one socket."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
     from simulator.conditions.knobs import Network
+    from simulator.core.compatibility import ClientVersion
     from simulator.core.messages import ClientMessage, ServerMessage
     from simulator.drivers.live.outside import Outside
     from simulator.drivers.live.path import Direction
@@ -76,18 +77,20 @@ class Line:
         "_refs",
         "_socket",
         "_task",
+        "_version",
         "beats",
         "is_open",
         "live_at",
     )
 
-    def __init__(self, outside: Outside, owner: Owner, network: Network) -> None:
+    def __init__(self, outside: Outside, owner: Owner, network: Network, version: ClientVersion) -> None:
         self.is_open = True
         self.live_at: float | None = None
         self.beats = 0
         self._outside = outside
         self._owner = owner
         self._network = network
+        self._version = version
         self._path = Path(outside, network, self._arrive)
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
@@ -196,7 +199,7 @@ class Line:
 
     async def _run(self, token: str) -> None:
         try:
-            socket = await self._outside.dial(token)
+            socket = await self._outside.dial(token, self._version)
         except InvalidStatus as refusal:
             self._on_refused(refusal.response.status_code)
         except (OSError, WebSocketException):

@@ -8,18 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
-from simulator.core.messages import (
-    Accepted,
-    ChannelClosed,
-    ErrorPush,
-    Join,
-    Refused,
-    Subscribe,
-    Upgrade,
-    is_forbidden,
-)
+from simulator.core.compatibility import version_of
+from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Join, Refused, Subscribe, Upgrade
 from simulator.core.server import TOKEN_STATUSES
 from simulator.drivers.live.line import Line
+from simulator.drivers.reach import is_harm
 from simulator.errors import MintFailed, SnapshotFailed
 
 if TYPE_CHECKING:
@@ -173,7 +166,8 @@ class Member:
         if expires_at <= self._outside.now():
             self._outside.reach.meet(self._index, "expired_token")
         self._outside.reach.meet(self._index, "path")
-        line = self._line = Line(self._outside, self, self._client.settings.network)
+        settings = self._client.settings
+        line = self._line = Line(self._outside, self, settings.network, version_of(settings))
         self._lines[line] = None
         line.dial(token)
 
@@ -226,9 +220,9 @@ class Member:
             self._outside.reach.meet(self._index, "handshake")
         if isinstance(message, Accepted):
             self._outside.reach.meet(self._index, "accepted")
-        if isinstance(message, ErrorPush):
+        if isinstance(message, ErrorPush) and message.problem.stale_topics:
             self._outside.reach.meet(self._index, "stale")
-        elif isinstance(message, Refused | ChannelClosed) or is_forbidden(message):
+        elif isinstance(message, Refused | ChannelClosed) or is_harm(message):
             self._outside.reach.harmed.add(self._index)
 
     def on_old_age(self) -> None:

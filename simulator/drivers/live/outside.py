@@ -14,10 +14,12 @@ from websockets.uri import parse_uri
 
 from simulator.core.tokens import Token
 from simulator.core.wire import V2
+from simulator.drivers.live.upgrade import write_version
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from simulator.core.compatibility import ClientVersion
     from simulator.drivers.reach import Reach
 
 TokenSource = Callable[[float, int], Awaitable[Token]]
@@ -94,10 +96,10 @@ class Outside:
         task.add_done_callback(self._on_done)
         return task
 
-    async def dial(self, token: str) -> ClientConnection:
-        """Open a socket with a token; who waits too long cancels it."""
+    async def dial(self, token: str, version: ClientVersion) -> ClientConnection:
+        """Open a socket with a token, as a client of some version; who waits too long cancels it."""
         joint = "&" if "?" in self._url else "?"
-        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': V2.vsn})}"
+        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': V2.vsn, **write_version(version)})}"
         async with self._turn():
             return await connect(
                 url,

@@ -18,12 +18,13 @@ from simulator.conditions import (
     PurgeTopics,
     ResetCounters,
     ResetSequences,
+    RevokeSessions,
 )
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
 from simulator.core.publisher import LATE_SECONDS
 from simulator.core.server import LOG_REPLACED, SyncServer
-from simulator.core.tokens import Verifier
+from simulator.core.tokens import Verifier, subject_of
 from simulator.drivers.live.connection import LiveConnection
 from simulator.drivers.live.door import Door, select_subprotocol
 from simulator.drivers.live.exporter import Exporter
@@ -194,8 +195,10 @@ class LiveServer:
                 return self._close(share, NO_CLOSE_FRAME)
             case CloseConnections(share, code):
                 return self._close(share, code)
+            case RevokeSessions(share, reason):
+                return self._revoke(share, reason)
             case ResetCounters():
-                self.metrics.reset()
+                self._core.restart()
             case PurgeTopics():
                 return self._core.purge()
             case ResetSequences(kept):
@@ -209,6 +212,16 @@ class LiveServer:
         for socket in struck:
             socket.end_by(code)
         return frozenset(socket.member for socket in struck if socket.member is not None)
+
+    def _revoke(self, share: Share, reason: str) -> frozenset[int]:
+        now, resolved, members = self.now(), self._door.resolved, self._population.members(share)
+        for member in members:
+            self._core.revoke(now, subject_of(str(member)), reason, resolved.of(member))
+        for socket in [socket for socket in self._sockets if resolved.is_in(share, socket.member)]:
+            if socket.member is None:
+                self._core.revoke(now, socket.session.subject, reason, socket.settings)
+            socket.evict(reason)
+        return frozenset(members)
 
     def _on_stall(self) -> None:
         self._touch("stall", (socket.member for socket in self._sockets if socket.member is not None))

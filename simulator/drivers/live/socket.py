@@ -22,7 +22,9 @@ from simulator.core.messages import (
     Join,
     Reply,
 )
+from simulator.core.pacing import drain, offer
 from simulator.core.requests import is_for_channel
+from simulator.core.revocation import ends_sockets
 from simulator.core.session import State
 from simulator.drivers.live.silence import DUE_SECONDS, LATER_SECONDS, next_tick
 from simulator.errors import FrameError
@@ -45,6 +47,8 @@ NO_FRAME = 1011
 """Closed for a text that is no frame: Phoenix' socket process crashes over it."""
 NO_CLOSE_FRAME = 1006
 """Closed by the end of the connection alone."""
+REVOKED = 1000
+"""Closed because its session was revoked: Phoenix closes what it disconnects in order."""
 SLOW_CONSUMER = 1013
 """Closed for reading too slowly: try again later."""
 
@@ -74,6 +78,7 @@ class Socket:
     __slots__ = (
         "_around",
         "_connection",
+        "_drain_timer",
         "_queue_bytes",
         "_tick_at",
         "_timer",
@@ -103,6 +108,7 @@ class Socket:
         self._connection: ServerConnection | None = None
         self._tick_at = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._drain_timer: asyncio.TimerHandle | None = None
 
     def open(self, connection: ServerConnection) -> None:
         """Begin: the upgrade was accepted."""
@@ -197,6 +203,28 @@ class Socket:
                 return [Reply(message.ref, JOIN_CRASHED, message.topic)]
             return [ChannelCrashed()] if was_joined else []
 
+    # --- clients that read slowly
+
+    def offer(self, topic: str) -> None:
+        """Send or queue what a topic has for a client that reads slowly, and let the queue drain in time."""
+        waited = bool(self.session.outbox)
+        self.send(offer(self._around.clock(), self.session, topic, self.settings), self.join_ref)
+        if self.session.outbox and not waited:
+            self._await_drain()
+
+    def _await_drain(self) -> None:
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+        delay = self.settings.clients.read_interval
+        self._drain_timer = asyncio.get_running_loop().call_later(delay, self._drain)
+
+    def _drain(self) -> None:
+        if not self.is_open:
+            return
+        self.send(drain(self._around.clock(), self.session, self.settings), self.join_ref)
+        if self.session.outbox:
+            self._await_drain()
+
     # --- silence
 
     def change(self, settings: Settings) -> None:
@@ -238,6 +266,12 @@ class Socket:
         if self._connection is not None:
             self._connection.transport.abort()
 
+    def evict(self, reason: str) -> None:
+        """Tell the channel that its session was revoked, and end the socket, if the server does that."""
+        if ends_sockets(self.settings):
+            self.send(self.session.evict(self._around.clock(), reason), self.join_ref)
+            self.close(REVOKED)
+
     def end_by(self, code: int) -> None:
         """End the socket with a code, or without a close frame if the code is none that can be sent."""
         if code == NO_CLOSE_FRAME or not is_close_code(code) or not code:
@@ -270,6 +304,7 @@ class Socket:
             self.is_open = False
             self._around.sockets.pop(self, None)
             self.session.end(self._around.clock(), status)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._drain_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._drain_timer = None

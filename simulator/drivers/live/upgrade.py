@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from simulator.core.compatibility import UNNAMED, ClientVersion
 from simulator.core.wire import form_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from simulator.core.wire import FrameForm
 
@@ -25,15 +26,17 @@ SUBPROTOCOL = "phoenix"
 _TOKEN_PREFIX = "base64url.bearer.phx."  # noqa: S105  # the name of a header's field, no token
 _MOST_PARAMETERS = 100
 _LEAST_SEGMENTS = 2
+_SCHEMA = re.compile(r"[0-9]{1,9}", re.ASCII)
 _MEMBER = re.compile(r"user:(0|[1-9][0-9]{0,8})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """The form of frames, None if there is no such form, and the token, None if there is none."""
+    """The form of frames, None if there is no such form; the token, None if there is none; and the client's version."""
 
     form: FrameForm | None
     token: str | None
+    version: ClientVersion = UNNAMED
 
 
 def read_upgrade(path: str, subprotocol_headers: Iterable[str] = ()) -> UpgradeRequest:
@@ -46,7 +49,27 @@ def read_upgrade(path: str, subprotocol_headers: Iterable[str] = ()) -> UpgradeR
     except ValueError:
         return UpgradeRequest(None, None)
     token = parameters.get("token") or _read_token(subprotocol_headers)
-    return UpgradeRequest(form_of(parameters.get("vsn")), token)
+    return UpgradeRequest(form_of(parameters.get("vsn")), token, _read_version(parameters))
+
+
+def write_version(version: ClientVersion) -> dict[str, str]:
+    """Return the parameters by which a client says its version; it leaves out what is empty."""
+    texts = {
+        "client_build_id": version.build,
+        "protocol_version": version.protocol,
+        "schema_version": str(version.schema or ""),
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _read_version(parameters: Mapping[str, str]) -> ClientVersion:
+    """Return what a client says about itself; as in the original, a schema that is no number is 0."""
+    schema = parameters.get("schema_version", "")
+    return ClientVersion(
+        parameters.get("client_build_id", "").strip(),
+        parameters.get("protocol_version", "").strip(),
+        int(schema) if _SCHEMA.fullmatch(schema) else 0,
+    )
 
 
 def claimed_member(token: str | None, size: int) -> int | None:

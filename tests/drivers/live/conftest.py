@@ -113,10 +113,16 @@ class LiveBench:
 
     @asynccontextmanager
     async def client(
-        self, member: int | str = 0, *, token: str | None = None, vsn: str | None = "2.0.0", **options: Any
+        self,
+        member: int | str = 0,
+        *,
+        token: str | None = None,
+        vsn: str | None = "2.0.0",
+        parameters: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> AsyncIterator[FrameClient]:
-        """Open a socket."""
-        parameters = {"token": self.token(member) if token is None else token}
+        """Open a socket, with more parameters in its query."""
+        parameters = {"token": self.token(member) if token is None else token, **(parameters or {})}
         if vsn is not None:
             parameters["vsn"] = vsn
         options = {"compression": None, "proxy": None, "ping_interval": None, "close_timeout": 2, **options}

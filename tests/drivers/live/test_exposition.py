@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulator.drivers.live.exposition import Names, Process
     from tests.drivers.live.conftest import LiveBench, RunLive
 
-CONTRACT = load_contract("openagents-runtime")
+CONTRACT = load_contract("openagents-khala")
 NAMES: Names = CONTRACT.model_dump()["metrics"]
 
 
