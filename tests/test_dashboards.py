@@ -17,7 +17,7 @@ from simulator.alerting.coverage import selectors
 from simulator.alerting.dependence import ALERTS, name_of, names_read
 from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.alerting.rules import load_rules
-from simulator.core.metrics import INSTRUMENTS
+from simulator.core.metrics import INSTRUMENTS, REJECT_REASONS
 from simulator.drivers.virtual import run_virtual
 from simulator.shipped import data_folder, list_shipped
 
@@ -239,7 +239,7 @@ def test_the_refusals_by_reason_add_up_to_what_the_rule_reads(prometheus: Privat
     ((_, whole),) = prometheus.query_range(by_title["Handshakes refused, ratio"], 300, SECONDS, 15)
 
     sums = [math.fsum(float(value) for _, value in column) for column in zip(*(one for _, one in parts), strict=True)]
-    assert len(parts) == 13
+    assert len(parts) == len(REJECT_REASONS)
     assert sums == pytest.approx([float(value) for _, value in whole])
     assert max(sums) > 0
     shown = {labels["reason_class"] for labels, samples in parts if any(float(value) for _, value in samples)}
