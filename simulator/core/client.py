@@ -14,19 +14,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from simulator.core.effects import (
+    HANG_UP,
+    MINT,
+    SEND_HEARTBEAT,
+    SEND_JOIN,
+    SEND_LEAVE,
+    SEND_TRANSPORT_HEARTBEAT,
+    WENT_LIVE,
+    Dial,
+    Send,
+)
 from simulator.core.messages import (
     TRANSPORT,
     Accepted,
     ChannelClosed,
     ChannelCrashed,
     Frame,
-    Heartbeat,
     HeartbeatState,
-    Join,
     Joined,
-    Leave,
     Nothing,
     Problem,
     Refused,
@@ -34,15 +42,16 @@ from simulator.core.messages import (
     SocketClosed,
     Subscribe,
     Subscribed,
-    TransportHeartbeat,
     UpdateBatch,
 )
+from simulator.core.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.conditions import Settings
-    from simulator.core.messages import ClientMessage, ServerMessage
+    from simulator.core.effects import Effect, Timer, TimerName
+    from simulator.core.messages import ServerMessage
     from simulator.core.profiles import Chance, Profile
     from simulator.core.tokens import Token
 
@@ -60,57 +69,6 @@ class State(Enum):
     SUBSCRIBING = "subscribing"
     LIVE = "live"
 
-
-TimerName = Literal["open", "close", "retry", "answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mint:
-    """Ask the issuer for a token; the answer goes to `on_token` or `on_mint_failed`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Open a socket with a token."""
-
-    token: Token
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message on the socket."""
-
-    message: ClientMessage
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """Close the socket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Call `on_timer` with this name and serial at a time."""
-
-    name: TimerName
-    at: float
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class WentLive:
-    """The subscription stands, for the first time on this socket: heartbeats begin."""
-
-
-Effect = Mint | Dial | Send | HangUp | Timer | WentLive
-
-MINT = Mint()
-HANG_UP = HangUp()
-WENT_LIVE = WentLive()
-SEND_JOIN = Send(Join())
-SEND_LEAVE = Send(Leave())
-SEND_HEARTBEAT = Send(Heartbeat())
-SEND_TRANSPORT_HEARTBEAT = Send(TransportHeartbeat())
 
 TOKEN_MARGIN_SECONDS = 5.0
 """A client mints anew when its token has less than this left."""
@@ -145,7 +103,7 @@ class Client:
         "_channel_gone",
         "_habits",
         "_rejoins",
-        "_serials",
+        "_timers",
         "cursors",
         "profile",
         "settings",
@@ -166,7 +124,7 @@ class Client:
         self._awaits_reply = False
         self._beats = False
         self._channel_gone = False
-        self._serials: dict[TimerName, int] = {"open": 0, "close": 0, "retry": 0, "answer": 0}
+        self._timers = Timers()
 
     # --- what people and machines do
 
@@ -175,12 +133,12 @@ class Client:
         habits = self._habits
         open_share = habits.session_lifetime_seconds / (habits.session_lifetime_seconds + habits.offline_seconds)
         if self._chance.random() < open_share:
-            return [self._timer("open", self._chance.random() * ramp_seconds)]
-        return [self._timer("open", self._draw(habits.offline_seconds))]
+            return [self._timers.set("open", self._chance.random() * ramp_seconds)]
+        return [self._timers.set("open", self._draw(habits.offline_seconds))]
 
     def on_timer(self, now: float, name: TimerName, serial: int) -> list[Effect]:
         """Do what a timer stands for, unless it was replaced or cancelled since."""
-        if self._serials[name] != serial:
+        if not self._timers.is_due(name, serial):
             return []
         return _ON_TIMER[name](self, now)
 
@@ -191,7 +149,7 @@ class Client:
             return self._hold()
         if settings.clients.online and self.state is State.HELD:
             self.state = State.OFF
-            return [self._timer("open", now + self._chance.random() * RETURN_SPREAD_SECONDS)]
+            return [self._timers.set("open", now + self._chance.random() * RETURN_SPREAD_SECONDS)]
         return []
 
     def _open(self, now: float) -> list[Effect]:
@@ -199,17 +157,17 @@ class Client:
             return self._hold()
         self._attempt = 0
         self._channel_gone = False
-        close = self._timer("close", now + self._draw(self._habits.session_lifetime_seconds))
+        close = self._timers.set("close", now + self._draw(self._habits.session_lifetime_seconds))
         return [close, *self._dial(now)]
 
     def _close(self, now: float) -> list[Effect]:
         effects = self._disconnect()
         self.state = State.OFF
-        return [*effects, self._timer("open", now + self._draw(self._habits.offline_seconds))]
+        return [*effects, self._timers.set("open", now + self._draw(self._habits.offline_seconds))]
 
     def _hold(self) -> list[Effect]:
         effects = self._disconnect()
-        self._cancel("open", "close")
+        self._timers.cancel("open", "close")
         self.state = State.HELD
         return effects
 
@@ -237,7 +195,7 @@ class Client:
         return self._back_off(now) if self.state is State.DIALING else []
 
     def _await_answer(self, now: float) -> Timer:
-        return self._timer("answer", now + self.profile.answer_timeout_seconds)
+        return self._timers.set("answer", now + self.profile.answer_timeout_seconds)
 
     def _on_no_answer(self, now: float) -> list[Effect]:
         return self._give_up_channel(now)
@@ -247,13 +205,13 @@ class Client:
 
     def _back_off(self, now: float) -> list[Effect]:
         self.state = State.WAITING
-        self._cancel("answer")
+        self._timers.cancel("answer")
         delay = self.profile.backoff.delay_seconds(self._attempt, self._chance)
         self._attempt += 1
-        return [self._timer("retry", now + delay)]
+        return [self._timers.set("retry", now + delay)]
 
     def _disconnect(self) -> list[Effect]:
-        self._cancel("retry", "answer")
+        self._timers.cancel("retry", "answer")
         return [HANG_UP] if self.state in _CONNECTED else []
 
     # --- on the socket
@@ -296,7 +254,7 @@ class Client:
     def _go_live(self) -> list[Effect]:
         """Begin to beat, unless that began on this socket before."""
         self.state = State.LIVE
-        self._cancel("answer")
+        self._timers.cancel("answer")
         beats, self._beats = self._beats, True
         return [] if beats else [WENT_LIVE]
 
@@ -310,7 +268,7 @@ class Client:
 
     def _stop(self) -> list[Effect]:
         self.state = State.STOPPED
-        self._cancel("retry", "answer")
+        self._timers.cancel("retry", "answer")
         return []
 
     def _on_reply(self, now: float, reply: Reply) -> list[Effect]:
@@ -373,7 +331,7 @@ class Client:
     def _on_phx_close(self, now: float, _message: ChannelClosed) -> list[Effect]:
         if self.profile.on_phx_close == "ignore":
             self._channel_gone = True
-            self._cancel("answer")
+            self._timers.cancel("answer")
             return []
         return self._drop(now)
 
@@ -401,23 +359,15 @@ class Client:
         if self.profile.rejoin is None:
             return self._drop(now)
         self.state = State.REJOINING
-        self._cancel("answer")
+        self._timers.cancel("answer")
         delay = self.profile.rejoin.delay_seconds(self._rejoins, self._chance)
         self._rejoins += 1
-        return [self._timer("retry", now + delay)]
+        return [self._timers.set("retry", now + delay)]
 
     # --- helpers
 
     def _draw(self, mean_seconds: float) -> float:
         return self._chance.expovariate(1 / mean_seconds) if mean_seconds > 0 else 0.0
-
-    def _timer(self, name: TimerName, at: float) -> Timer:
-        self._serials[name] += 1
-        return Timer(name, at, self._serials[name])
-
-    def _cancel(self, *names: TimerName) -> None:
-        for name in names:
-            self._serials[name] += 1
 
 
 # ruff: noqa: SLF001  # the tables are part of the class, written below it

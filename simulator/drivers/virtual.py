@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
 from simulator.core import client as clients
+from simulator.core import effects
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
@@ -144,7 +145,7 @@ class _VirtualRun:
         now, client, link = self._agenda.now, self._clients[index], self._links[index]
         if link is not None:
             self._quiet.settle(link, now)
-        effects = client.on_settings(now, settings)
+        asked = client.on_settings(now, settings)
         if client.state is clients.State.HELD:
             self._reach.meet(index, "held_off")
         if link is not None:
@@ -152,7 +153,7 @@ class _VirtualRun:
         if not settings.network.black_hole:
             for orphan in self._orphans.pop(index, ()):
                 self._carrier.release(orphan)
-        self._perform(index, effects)
+        self._perform(index, asked)
         if link is not None and link.client_open:
             self._reach.meet(index, "path")
             self._listener.watch(link)
@@ -183,23 +184,23 @@ class _VirtualRun:
 
     # --- what clients do
 
-    def _perform(self, index: int, effects: Iterable[clients.Effect]) -> None:
-        for effect in effects:
+    def _perform(self, index: int, asked: Iterable[effects.Effect]) -> None:
+        for effect in asked:
             match effect:
-                case clients.Send(message):
+                case effects.Send(message):
                     self._send_up(index, message)
-                case clients.Timer(name, at, serial):
+                case effects.Timer(name, at, serial):
                     self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
-                case clients.Mint():
+                case effects.Mint():
                     self._mint(index)
-                case clients.Dial(token):
+                case effects.Dial(token):
                     self._dial(index, token.text, token.expires_at)
-                case clients.HangUp():
+                case effects.HangUp():
                     self._hang_up(index)
-                case clients.WentLive():
+                case effects.WentLive():
                     self._go_live(index)
 
-    def _on_timer(self, index: int, name: clients.TimerName, serial: int) -> None:
+    def _on_timer(self, index: int, name: effects.TimerName, serial: int) -> None:
         client = self._clients[index]
         was_held = client.state is clients.State.HELD
         self._perform(index, client.on_timer(self._agenda.now, name, serial))

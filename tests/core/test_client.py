@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.conditions import Settings
-from simulator.core.client import (
+from simulator.core.client import RETURN_SPREAD_SECONDS, TOKEN_MARGIN_SECONDS, Client, Habits, State
+from simulator.core.effects import (
     HANG_UP,
     MINT,
-    RETURN_SPREAD_SECONDS,
     SEND_HEARTBEAT,
     SEND_JOIN,
     SEND_LEAVE,
     SEND_TRANSPORT_HEARTBEAT,
-    TOKEN_MARGIN_SECONDS,
     WENT_LIVE,
-    Client,
     Dial,
-    Habits,
     Send,
-    State,
     Timer,
 )
 from simulator.core.log import Event
@@ -50,7 +46,7 @@ from simulator.core.profiles import PROFILES, Backoff, Profile
 from simulator.core.tokens import Token
 
 if TYPE_CHECKING:
-    from simulator.core.client import Effect
+    from simulator.core.effects import Effect
 
 TOPICS = ("a", "b")
 HABITS = Habits(session_lifetime_seconds=600.0, offline_seconds=60.0, topics=TOPICS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
+from simulator.core import effects
 from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Refused, Subscribe, Upgrade
 from simulator.drivers.live.line import Line
 from simulator.errors import MintFailed
@@ -32,7 +33,7 @@ class Member:
         self._outside = outside
         self._line: Line | None = None
         self._lines: dict[Line, None] = {}
-        self._timers: dict[clients.TimerName, asyncio.TimerHandle] = {}
+        self._timers: dict[effects.TimerName, asyncio.TimerHandle] = {}
         self._beat_timer: asyncio.TimerHandle | None = None
         self._minting: asyncio.Task[None] | None = None
 
@@ -49,7 +50,7 @@ class Member:
     def start(self, now: float, ramp_seconds: float) -> None:
         """Begin: the ramp runs from `now`."""
         for effect in self._client.start(ramp_seconds):
-            assert isinstance(effect, clients.Timer)
+            assert isinstance(effect, effects.Timer)
             self._set_timer(effect.name, now + effect.at, effect.serial)
 
     def change(self, settings: Settings, altered: dict[str, str]) -> None:
@@ -58,12 +59,12 @@ class Member:
         reach.alter(self._index, altered)
         if settings == self._client.settings:
             return
-        effects = self._client.on_settings(self._outside.now(), settings)
+        asked = self._client.on_settings(self._outside.now(), settings)
         for each in self._lines:
             each.set_network(settings.network)
         if self.state is clients.State.HELD:
             reach.meet(self._index, "held_off")
-        self._perform(effects)
+        self._perform(asked)
         for each in tuple(self._lines):
             each.release()
         if line is not None and line.is_open:
@@ -83,30 +84,30 @@ class Member:
 
     # --- what the client does
 
-    def _perform(self, effects: Iterable[clients.Effect]) -> None:
-        for effect in effects:
+    def _perform(self, asked: Iterable[effects.Effect]) -> None:
+        for effect in asked:
             match effect:
-                case clients.Send(message):
+                case effects.Send(message):
                     if self._line is not None:
                         self._line.send(message)
-                case clients.Timer(name, at, serial):
+                case effects.Timer(name, at, serial):
                     self._set_timer(name, at, serial)
-                case clients.Mint():
+                case effects.Mint():
                     self._mint()
-                case clients.Dial(token):
+                case effects.Dial(token):
                     self._dial(token.text, token.expires_at)
-                case clients.HangUp():
+                case effects.HangUp():
                     self._hang_up()
-                case clients.WentLive():
+                case effects.WentLive():
                     self._go_live()
 
-    def _set_timer(self, name: clients.TimerName, at: float, serial: int) -> None:
+    def _set_timer(self, name: effects.TimerName, at: float, serial: int) -> None:
         replaced = self._timers.get(name)
         if replaced is not None:
             replaced.cancel()
         self._timers[name] = self._outside.call_at(at, self._on_timer, name, serial)
 
-    def _on_timer(self, name: clients.TimerName, serial: int) -> None:
+    def _on_timer(self, name: effects.TimerName, serial: int) -> None:
         was_held = self.state is clients.State.HELD
         self._perform(self._client.on_timer(self._outside.now(), name, serial))
         if self.state is clients.State.HELD and not was_held:
