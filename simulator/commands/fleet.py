@@ -106,7 +106,7 @@ async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
 async def _follow(bus: Bus, fleet: LiveFleet, console: Console) -> None:
     """Keep a fleet at the conditions that a controller announces, and at the baseline when its lease ends."""
     follower = Follower(
-        Settings(), fleet.apply, lambda struck: fleet.note(struck.injection, struck.impulse), time.monotonic
+        Settings(), fleet.apply, lambda struck: fleet.strike(struck.injection, struck.impulse), time.monotonic
     )
     try:
         await BusNode(

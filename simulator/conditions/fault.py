@@ -41,7 +41,14 @@ class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
+@dataclass(frozen=True, slots=True)
+class LoseCursors:
+    """A share of the clients forget every cursor, as they do when their storage is wiped."""
+
+    share: Share
+
+
+Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics | LoseCursors
 """Something that happens once."""
 
 
@@ -55,6 +62,9 @@ class Fault:
 
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
+
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
 
     live_only: ClassVar[bool] = False
     """Whether virtual time has nothing like it, so that only a live system can have the fault."""

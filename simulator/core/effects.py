@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from simulator.core.messages import ClientMessage
     from simulator.core.tokens import Token
 
-TimerName = Literal["open", "close", "retry", "answer"]
+TimerName = Literal["open", "close", "retry", "answer", "refresh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """Have nothing more to do with the socket, and leave it open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Timer:
     """Call `on_timer` with this name and serial at a time."""
 
@@ -52,10 +57,11 @@ class WentLive:
     """The subscription stands, for the first time on this socket: heartbeats begin."""
 
 
-Effect = Mint | Dial | Send | HangUp | Timer | WentLive
+Effect = Mint | Dial | Send | HangUp | LetGo | Timer | WentLive
 
 MINT = Mint()
 HANG_UP = HangUp()
+LET_GO = LetGo()
 WENT_LIVE = WentLive()
 SEND_JOIN = Send(Join())
 SEND_LEAVE = Send(Leave())

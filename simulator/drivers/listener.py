@@ -92,6 +92,7 @@ class Listener:
             # Its client may stay on the socket: from here on the channel's events pass it by.
             self._quiet.settle(link, self._agenda.now)
             self._reach.harmed.add(link.index)
+            self._reach.meet(link.index, "channel_closed")
             self._send_down(link, pushes)
         else:
             self._await_tick(link)

@@ -88,16 +88,21 @@ class Quiet:
             return False
         log = self._server.log
         caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
+        heard = link.client.cursors
+        caught_up = caught_up and all(heard.get(topic, 0) == mark for topic, mark in session.watermarks.items())
         return caught_up and not link.client.settings.delivery.paused
 
     def _may_beat_lazily(self, link: Link) -> bool:
         session, settings = link.session, link.client.settings
-        interval = link.client.profile.heartbeat_interval_seconds
+        profile = link.client.profile
+        interval = profile.heartbeat_interval_seconds
         return (
             not self.eager
             and session is not None
             and self._is_quiet(link, session)
+            and profile.beats_on != "none"
             and settings.clients.heartbeats
+            and settings.clients.transport_heartbeats
             and not link.client.awaits_reply
             and interval <= settings.liveness.timeout
             and interval < settings.liveness.transport_idle

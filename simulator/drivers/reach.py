@@ -18,6 +18,10 @@ Point = Literal[
     "replay",
     "stall",
     "scrape",
+    "backoff",
+    "refresh",
+    "channel_closed",
+    "left_open",
 ]
 
 KNOBS_AT: dict[Point, tuple[str, ...]] = {
@@ -30,7 +34,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "issuer.ttl",
         "issuer.available",
     ),
-    "upgrade": ("handshake.delay", "handshake.hang"),
+    "upgrade": ("handshake.delay", "handshake.hang", "clients.give_up", "clients.build"),
     "handshake": (
         "verifier.current_kid",
         "verifier.current_secret",
@@ -52,12 +56,17 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "liveness.tick",
         "liveness.transport_idle",
         "clients.heartbeats",
+        "clients.transport_heartbeats",
         "delivery.paused",
     ),
-    "resume": ("clients.resume",),
+    "resume": ("clients.resume", "clients.entities"),
     "stale": ("retention.horizon", "retention.max_events", "retention.interval", "retention.batch"),
     "replay": ("delivery.replay_batch",),
     "stall": ("server.stall", "server.stall_every"),
+    "backoff": ("clients.jitter", "clients.backoff_resets"),
+    "refresh": ("clients.refresh_ahead",),
+    "channel_closed": ("clients.hear_phx_close",),
+    "left_open": ("clients.close_sockets",),
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""

@@ -6,7 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, LoseCursors, PurgeTopics, ResetCounters
 from simulator.core import client as clients
 from simulator.core import effects
 from simulator.core.log import EventLog
@@ -75,11 +75,18 @@ class _VirtualRun:
         self._listener = Listener(server, self._agenda, self._carrier, self._reach, self._quiet)
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
         self._clients = [
-            clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
+            clients.Client(
+                profile,
+                plan.fleet.habits,
+                random.Random(f"{plan.seed}/{index}"),  # noqa: S311  # seeded chance, no secret
+                self._settings,
+                self._metrics,
+            )
             for index, profile in enumerate(plan.fleet.profiles)
         ]
         self._links: list[Link | None] = [None] * len(self._clients)
         self._orphans: dict[int, list[Link]] = {}
+        self._left_open: dict[int, list[Link]] = {}
 
     def run(self) -> Run:
         agenda, until = self._agenda, self._plan.duration_seconds
@@ -154,6 +161,8 @@ class _VirtualRun:
             for orphan in self._orphans.pop(index, ()):
                 self._carrier.release(orphan)
         self._perform(index, asked)
+        for left in self._links_left_open(index):
+            self._listener.watch(left)
         if link is not None and link.client_open:
             self._reach.meet(index, "path")
             self._listener.watch(link)
@@ -173,14 +182,28 @@ class _VirtualRun:
                 self._metrics.reset()
             case PurgeTopics():
                 self._log.purge()
+            case LoseCursors(share):
+                self._lose_cursors(share, injection)
 
     def _close(self, share: Share, injection: str, code: int) -> None:
         for index in self._plan.population.members(share):
-            link = self._links[index]
-            if link is not None and link.server_open:
-                self._reach.touch(index, injection)
+            for link in (self._links[index], *self._links_left_open(index)):
+                if link is not None and link.server_open:
+                    self._reach.touch(index, injection)
+                    self._quiet.settle(link, self._agenda.now)
+                    self._listener.close(link, code)
+
+    def _lose_cursors(self, share: Share, injection: str) -> None:
+        for index in self._plan.population.members(share):
+            link, client = self._links[index], self._clients[index]
+            self._reach.touch(index, injection)
+            if link is not None:
                 self._quiet.settle(link, self._agenda.now)
-                self._listener.close(link, code)
+            client.lose_cursors()
+            if link is not None and link.live_at is not None:
+                self._listener.watch(link)
+                self._quiet.try_deliveries(link)
+                self._await_beat(link)
 
     # --- what clients do
 
@@ -190,20 +213,30 @@ class _VirtualRun:
                 case effects.Send(message):
                     self._send_up(index, message)
                 case effects.Timer(name, at, serial):
-                    self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
+                    self._set_timer(index, name, at, serial)
                 case effects.Mint():
                     self._mint(index)
                 case effects.Dial(token):
                     self._dial(index, token.text, token.expires_at)
                 case effects.HangUp():
                     self._hang_up(index)
+                case effects.LetGo():
+                    self._let_go(index)
                 case effects.WentLive():
                     self._go_live(index)
+
+    def _set_timer(self, index: int, name: effects.TimerName, at: float, serial: int) -> None:
+        if name == "retry":
+            self._reach.meet(index, "backoff")
+        self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
 
     def _on_timer(self, index: int, name: effects.TimerName, serial: int) -> None:
         client = self._clients[index]
         was_held = client.state is clients.State.HELD
-        self._perform(index, client.on_timer(self._agenda.now, name, serial))
+        asked = client.on_timer(self._agenda.now, name, serial)
+        if name == "refresh" and asked:
+            self._reach.meet(index, "refresh")
+        self._perform(index, asked)
         if client.state is clients.State.HELD and not was_held:
             self._reach.meet(index, "held_off")
 
@@ -212,9 +245,9 @@ class _VirtualRun:
         self._reach.meet(index, "mint")
         try:
             token = self._issuer.mint(now, str(index), self._plan.fleet.habits.topics, client.settings)
-        except MintFailed:
+        except MintFailed as failed:
             self._metrics.add(("token_mint", "error"))
-            self._perform(index, client.on_mint_failed(now))
+            self._perform(index, client.on_mint_failed(now, failed.reason))
             return
         self._metrics.add(("token_mint", "ok"))
         self._perform(index, client.on_token(now, token))
@@ -228,17 +261,41 @@ class _VirtualRun:
         self._carrier.send(link, "up", Upgrade(token))
 
     def _hang_up(self, index: int) -> None:
+        link = self._part_from_link(index)
+        if link is not None:
+            self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+            self._keep_orphan(link)
+
+    def _let_go(self, index: int) -> None:
+        """Let a link stay open with nobody at the client's end; the server finds out by its silence."""
+        link = self._part_from_link(index)
+        if link is not None:
+            self._reach.meet(index, "left_open")
+            self._left_open.setdefault(index, []).append(link)
+            self._listener.watch(link)
+            self._keep_orphan(link)
+
+    def _part_from_link(self, index: int) -> Link | None:
         link = self._links[index]
         if link is None:
-            return
+            return None
         self._links[index] = None
         self._quiet.settle(link, self._agenda.now)
         self._quiet.forget(link)
         link.client_open = False
         link.replace_timer("beat")
-        self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+        return link
+
+    def _keep_orphan(self, link: Link) -> None:
         if not link.is_clear:
-            self._orphans.setdefault(index, []).append(link)
+            self._orphans.setdefault(link.index, []).append(link)
+
+    def _links_left_open(self, index: int) -> tuple[Link, ...]:
+        """Return the links of a client that it left open and that the server has not ended yet."""
+        left = tuple(link for link in self._left_open.pop(index, ()) if link.server_open)
+        if left:
+            self._left_open[index] = list(left)
+        return left
 
     def _go_live(self, index: int) -> None:
         link = self._links[index]

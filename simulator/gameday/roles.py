@@ -216,7 +216,7 @@ class _Fleet(_Node):
 
     def strike(self, struck: Struck) -> None:
         assert self._fleet is not None
-        self._fleet.note(struck.injection, struck.impulse)
+        self._fleet.strike(struck.injection, struck.impulse)
 
     def state(self) -> dict[str, Any]:
         assert self._fleet is not None

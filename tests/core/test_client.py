@@ -42,7 +42,8 @@ from simulator.core.messages import (
     Subscribed,
     UpdateBatch,
 )
-from simulator.core.profiles import PROFILES, Backoff, Profile
+from simulator.core.profile import Backoff, Profile
+from simulator.core.profiles import PROFILES
 from simulator.core.tokens import Token
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Bench:
         if self.client.profile.rejoin is None:
             self.answering = self.timer(dialled, "answer")
         if state is State.STOPPED:
-            self.client.profile = replace(self.client.profile, on_refused="stop")
+            self.client.profile = replace(self.client.profile, stops_after=((403, 1),))
         if state in (State.WAITING, State.STOPPED):
             self.client.receive(0.0, Refused())
             return
@@ -250,8 +251,8 @@ def test_retry_backs_off_and_comes_back_with_the_same_token() -> None:
     assert bench.fire(retry)[-1] == Dial(TOKEN)
 
 
-def test_stop_gives_up_until_the_person_opens_the_client_again() -> None:
-    bench = Bench(State.DIALING, on_refused="stop")
+def test_a_client_that_gives_up_stops_until_the_person_opens_it_again() -> None:
+    bench = Bench(State.DIALING, stops_after=((403, 1),))
     assert bench.client.receive(1.0, Refused()) == []
     assert bench.state() is State.STOPPED
     assert bench.fire(bench.answering) == []

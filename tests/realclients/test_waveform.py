@@ -16,7 +16,7 @@ from simulator.drivers.virtual import run_virtual
 from tests.realclients.teeth import TEETH, WINDOW_SECONDS
 
 if TYPE_CHECKING:
-    from simulator.core.profiles import Profile
+    from simulator.core.profile import Profile
 
 CLIENTS = 50
 LOOK_SECONDS = 0.01

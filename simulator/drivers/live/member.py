@@ -98,10 +98,14 @@ class Member:
                     self._dial(token.text, token.expires_at)
                 case effects.HangUp():
                     self._hang_up()
+                case effects.LetGo():
+                    self._let_go()
                 case effects.WentLive():
                     self._go_live()
 
     def _set_timer(self, name: effects.TimerName, at: float, serial: int) -> None:
+        if name == "retry":
+            self._outside.reach.meet(self._index, "backoff")
         replaced = self._timers.get(name)
         if replaced is not None:
             replaced.cancel()
@@ -109,7 +113,10 @@ class Member:
 
     def _on_timer(self, name: effects.TimerName, serial: int) -> None:
         was_held = self.state is clients.State.HELD
-        self._perform(self._client.on_timer(self._outside.now(), name, serial))
+        asked = self._client.on_timer(self._outside.now(), name, serial)
+        if name == "refresh" and asked:
+            self._outside.reach.meet(self._index, "refresh")
+        self._perform(asked)
         if self.state is clients.State.HELD and not was_held:
             self._outside.reach.meet(self._index, "held_off")
 
@@ -122,9 +129,9 @@ class Member:
     async def _ask_for_token(self) -> None:
         try:
             token = await self._outside.mint(self._outside.now(), self._index)
-        except MintFailed:
+        except MintFailed as failed:
             self._minting = None
-            self._perform(self._client.on_mint_failed(self._outside.now()))
+            self._perform(self._client.on_mint_failed(self._outside.now(), failed.reason))
         else:
             self._minting = None
             self._perform(self._client.on_token(self._outside.now(), token))
@@ -133,16 +140,30 @@ class Member:
         if expires_at <= self._outside.now():
             self._outside.reach.meet(self._index, "expired_token")
         self._outside.reach.meet(self._index, "path")
-        line = self._line = Line(self._outside, self, self._client.settings.network)
+        line = self._line = Line(self._outside, self, self._client.settings.network, self._client.profile.vsn)
         self._lines[line] = None
         line.dial(token)
 
     def _hang_up(self) -> None:
+        line = self._part_from_line()
+        if line is not None:
+            line.hang_up()
+
+    def _let_go(self) -> None:
+        line = self._part_from_line()
+        if line is not None:
+            self._outside.reach.meet(self._index, "left_open")
+            line.let_go()
+
+    def _part_from_line(self) -> Line | None:
         line, self._line = self._line, None
         if self._beat_timer is not None:
             self._beat_timer.cancel()
-        if line is not None:
-            line.hang_up()
+        return line
+
+    def lose_cursors(self) -> None:
+        """Forget every cursor, as a client does whose storage was wiped."""
+        self._client.lose_cursors()
 
     def _go_live(self) -> None:
         line = self._line
@@ -186,6 +207,8 @@ class Member:
             self._outside.reach.meet(self._index, "stale")
         elif isinstance(message, Refused | ChannelClosed):
             self._outside.reach.harmed.add(self._index)
+        if isinstance(message, ChannelClosed):
+            self._outside.reach.meet(self._index, "channel_closed")
 
     def forget(self, line: Line) -> None:
         """Take note that nothing can come of a line any more."""

@@ -13,7 +13,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.uri import parse_uri
 
 from simulator.core.tokens import Token
-from simulator.core.wire import V2
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -82,10 +81,10 @@ class Outside:
         task.add_done_callback(self._on_done)
         return task
 
-    async def dial(self, token: str) -> ClientConnection:
-        """Open a socket with a token; who waits too long cancels it."""
+    async def dial(self, token: str, vsn: str) -> ClientConnection:
+        """Open a socket with a token and a form of frames; who waits too long cancels it."""
         joint = "&" if "?" in self._url else "?"
-        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': V2.vsn})}"
+        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': vsn})}"
         async with self._turn():
             return await connect(
                 url,

@@ -63,6 +63,7 @@ class _Twin:
             conditions=first,
             ramp_seconds=plan.fleet.ramp_seconds,
             clock=loop.time,
+            metrics=self._server.metrics,
         )
         for step in plan.steps:
             self._at(step.at, Rank.CHANGE, partial(self._change, step))
@@ -93,7 +94,7 @@ class _Twin:
         self._contexts[Rank.LOOK].run(self._server.apply, step.conditions)
         self._contexts[Rank.EVENT].run(self._fleet.apply, step.conditions)
         for injection, impulse in step.impulses:
-            self._fleet.note(injection, impulse)
+            self._fleet.strike(injection, impulse)
             self._contexts[Rank.LOOK].run(self._server.strike, impulse)
 
     def _scrape(self, number: int) -> None:
