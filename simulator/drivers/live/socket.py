@@ -12,6 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 
 from simulator.conditions import is_close_code
+from simulator.core.alias import AliasedForm, asks_for_alias
 from simulator.core.codec import decode_request, encode_message
 from simulator.core.messages import (
     CHANNEL,
@@ -122,6 +123,9 @@ class Socket:
             return
         try:
             received = decode_request(data, self.form)
+            if asks_for_alias(received.message):
+                self.form = AliasedForm(self.form)
+                received = decode_request(data, self.form)
         except FrameError:
             self.close(NO_FRAME)
             return
