@@ -13,7 +13,8 @@ from simulator.core.metrics import INSTRUMENTS, Metrics
 from simulator.drivers.live.exposition import OWN_NAMES, make_registry, write_metrics
 
 if TYPE_CHECKING:
-    from simulator.drivers.live.exposition import Names, Process
+    from simulator.core.metrics import Process
+    from simulator.drivers.live.exposition import Names
     from tests.drivers.live.conftest import LiveBench, RunLive
 
 CONTRACT = load_contract("openagents-runtime")
