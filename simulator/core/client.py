@@ -195,7 +195,9 @@ class Client(Connector):
 
     def _on_update(self, _now: float, update: UpdateBatch) -> list[Effect]:
         """Apply events in order; what was applied before is dropped, as every batch comes twice."""
-        advance(self.cursors, {update.topic: update.events[-1].watermark})
+        last = update.events[-1].watermark
+        if last > self.cursors.get(update.topic, 0):
+            self.cursors[update.topic] = last
         return []
 
     def _on_frame(self, now: float, frame: Frame) -> list[Effect]:

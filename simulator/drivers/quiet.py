@@ -87,10 +87,10 @@ class Quiet:
         if self.eager or session is None or not self._is_quiet(link, session):
             return False
         log = self._server.log
-        caught_up = all(log[topic].head == mark for topic, mark in session.watermarks.items())
+        if link.client.settings.delivery.paused:
+            return False
         heard = link.client.cursors
-        caught_up = caught_up and all(heard.get(topic, 0) == mark for topic, mark in session.watermarks.items())
-        return caught_up and not link.client.settings.delivery.paused
+        return all(log[topic].head == mark == heard.get(topic, 0) for topic, mark in session.watermarks.items())
 
     def _may_beat_lazily(self, link: Link) -> bool:
         session, settings = link.session, link.client.settings

@@ -39,7 +39,7 @@ from simulator.core.messages import (
     UpdateBatch,
 )
 from simulator.core.pushes import hash_payload
-from simulator.core.wire import V2, WireFrame
+from simulator.core.wire import V1, V2, WireFrame
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
@@ -240,6 +240,10 @@ GOLDEN_MESSAGES: list[tuple[str, Any]] = [
     (f'["1",8,"sync:v1","phx_reply",{{"status":"error","response":{STALE_JSON}}}]', Reply(8, STALE)),
     (f'["1",null,"sync:v1","sync:error",{STALE_JSON}]', ErrorPush(STALE)),
     (
+        '["1",null,"sync:v1","sync:error",{"code":"slow_consumer","reconnect_after_ms":2000}]',
+        ErrorPush(Problem("slow_consumer", reconnect_after_ms=2000)),
+    ),
+    (
         (
             '["1",null,"sync:v1","sync:frame",{"topic":"a","seq":0,"kind":"KHALA_FRAME_KIND_ERROR",'
             f'"payload_bytes":"{base64_json(STALE_JSON)}","schema_version":1}}]'
@@ -328,6 +332,9 @@ def test_the_good_forms_of_what_is_spoilt_below_are_read() -> None:
     assert isinstance(decode_message(update()).message, UpdateBatch)
 
 
+HOSTILE_DELAYS: tuple[Any, ...] = (-1, 1.5, True, "2000", None, 2**63, [])
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -340,6 +347,10 @@ def test_the_good_forms_of_what_is_spoilt_below_are_read() -> None:
         reply({"status": "error", "response": {}}),
         reply({"status": "error", "response": {"code": 7}}),
         reply({"status": "error", "response": {"code": "x", "message": 7}}),
+        *(
+            reply({"status": "error", "response": {"code": "x", "reconnect_after_ms": value}})
+            for value in HOSTILE_DELAYS
+        ),
         reply({"status": "error", "response": {"code": "x", "stale_topics": [{}]}}),
         reply({"status": "error", "response": {"code": "x", "stale_topics": {"a": 1}}}),
         reply({"status": "error", "response": {"code": "x", "forbidden_topics": [1]}}),
@@ -468,3 +479,15 @@ def test_a_hostile_server_makes_a_message_or_an_error(event: str, payload: dict[
 )
 def test_a_hostile_client_makes_a_message_whatever_its_payload_is(event: str, payload: dict[str, Any]) -> None:
     assert decode_request(json.dumps(["1", 2, "sync:v1", event, payload])).message.ref == 2
+
+
+@pytest.mark.parametrize(("event", "message"), [("phx_close", CHANNEL_CLOSED), ("phx_error", ChannelCrashed())])
+def test_in_the_older_form_the_end_of_a_channel_says_by_its_ref_which_join_it_ends(event: str, message: Any) -> None:
+    text = f'{{"topic":"sync:v1","event":"{event}","payload":{{}},"ref":"3"}}'
+    received = decode_message(text, V1)
+    assert (received.join_ref, received.message) == ("3", message)
+
+
+def test_in_the_older_form_nothing_else_says_which_join_it_belongs_to() -> None:
+    text = '{"topic":"sync:v1","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"3"}'
+    assert decode_message(text, V1).join_ref is None
