@@ -178,8 +178,8 @@ class Client(Connector):
         problem = push.problem
         if problem.code == "slow_consumer":
             self._tell("delivery_error", "slow_consumer")
-            if self.profile.heeds_server and problem.reconnect_after_ms is not None:
-                self._wait_seconds = problem.reconnect_after_ms / 1000
+            if self.profile.heeds_server and problem.action == "disconnect":
+                self._wait_seconds = (problem.reconnect_after_ms or 0) / 1000
         return self._on_denied(problem.code)
 
     def _subscribe(self) -> Send:

@@ -130,12 +130,13 @@ class StaleTopic:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A refusal by its code, with the topics it concerns, and how long a client is asked to stay away."""
+    """A refusal by its code, with the topics it concerns; for a slow client, what is done and how long to stay away."""
 
     code: str
     message: str = ""
     forbidden_topics: tuple[str, ...] = ()
     stale_topics: tuple[StaleTopic, ...] = ()
+    action: str = ""
     reconnect_after_ms: int | None = None
 
 

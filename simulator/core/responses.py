@@ -100,6 +100,8 @@ def write_problem(problem: Problem) -> dict[str, Any]:
             {"topic": stale.topic, "resume_after": stale.resume_after, "retention_floor": stale.retention_floor}
             for stale in problem.stale_topics
         ]
+    if problem.action:
+        payload["action"] = problem.action
     if problem.reconnect_after_ms is not None:
         payload["reconnect_after_ms"] = problem.reconnect_after_ms
     return payload
@@ -115,8 +117,9 @@ def read_problem(payload: Mapping[str, Any]) -> Problem:
     message = read_text(payload, "message") if "message" in payload else ""
     forbidden = read_texts(payload, "forbidden_topics") if "forbidden_topics" in payload else ()
     stale = read_objects(payload, "stale_topics") if "stale_topics" in payload else []
+    action = read_text(payload, "action") if "action" in payload else ""
     after = read_watermark(payload, "reconnect_after_ms") if "reconnect_after_ms" in payload else None
-    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), after)
+    return Problem(code, message, forbidden, tuple(_read_stale(entry) for entry in stale), action, after)
 
 
 def _read_stale(entry: Mapping[str, Any]) -> StaleTopic:

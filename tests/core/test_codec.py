@@ -240,8 +240,8 @@ GOLDEN_MESSAGES: list[tuple[str, Any]] = [
     (f'["1",8,"sync:v1","phx_reply",{{"status":"error","response":{STALE_JSON}}}]', Reply(8, STALE)),
     (f'["1",null,"sync:v1","sync:error",{STALE_JSON}]', ErrorPush(STALE)),
     (
-        '["1",null,"sync:v1","sync:error",{"code":"slow_consumer","reconnect_after_ms":2000}]',
-        ErrorPush(Problem("slow_consumer", reconnect_after_ms=2000)),
+        '["1",null,"sync:v1","sync:error",{"code":"slow_consumer","action":"disconnect","reconnect_after_ms":2000}]',
+        ErrorPush(Problem("slow_consumer", action="disconnect", reconnect_after_ms=2000)),
     ),
     (
         (

@@ -340,7 +340,7 @@ def test_another_refusal_of_a_join_is_no_reason_to_stop() -> None:
     assert kinds(bench.client.receive(1.0, Reply(None, Problem("bad_topic")))) == ["HangUp", "retry"]
 
 
-SLOW = ErrorPush(Problem("slow_consumer", reconnect_after_ms=2000))
+SLOW = ErrorPush(Problem("slow_consumer", action="disconnect", reconnect_after_ms=2000))
 
 
 @pytest.mark.parametrize(("heeds", "delay"), [(True, 2.0), (False, 1.0)])
@@ -360,10 +360,19 @@ def test_being_too_slow_once_delays_one_return() -> None:
     assert delays(bench, 2) == [2.0, 1.0]
 
 
-def test_a_throttling_without_a_time_delays_nothing() -> None:
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem("slow_consumer", action="disconnect"),
+        Problem("slow_consumer", action="throttle", reconnect_after_ms=2000),
+    ],
+    ids=repr,
+)
+def test_being_throttled_or_dropped_without_a_time_delays_nothing(problem: Problem) -> None:
     bench = Bench(State.LIVE, heeds_server=True)
-    bench.client.receive(0.0, ErrorPush(Problem("slow_consumer")))
+    bench.client.receive(0.0, ErrorPush(problem))
     assert delays(bench, 1) == [1.0]
+    assert told(bench)["delivery_error", "slow_consumer"] == 1
 
 
 # --- what else clients tell
