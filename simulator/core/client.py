@@ -53,7 +53,7 @@ from simulator.core.messages import (
     Subscribed,
     UpdateBatch,
 )
-from simulator.core.reasons import DENIALS
+from simulator.core.reasons import DENIALS, seconds_to_stay_away
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,8 +178,8 @@ class Client(Connector):
         problem = push.problem
         if problem.code == "slow_consumer":
             self._tell("delivery_error", "slow_consumer")
-            if self.profile.heeds_server and problem.action == "disconnect":
-                self._wait_seconds = (problem.reconnect_after_ms or 0) / 1000
+            if self.profile.heeds_server:
+                self._wait_seconds = seconds_to_stay_away(problem)
         return self._on_denied(problem.code)
 
     def _subscribe(self) -> Send:

@@ -169,7 +169,7 @@ class Connector:
         patience = profile.answer_timeout_seconds if profile.rejoin is None else profile.connect_timeout_seconds
         return [*self._await_answer(now, patience), Dial(token)]
 
-    def on_mint_failed(self, now: float, reason: str = "unavailable") -> list[Effect]:
+    def on_mint_failed(self, now: float, reason: str = "upstream_unavailable") -> list[Effect]:
         """Back off, or give up: without a token there is nothing to dial with. `reason` is the issuer's."""
         if self.state is not State.DIALING:
             return []

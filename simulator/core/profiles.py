@@ -34,7 +34,7 @@ _WEB_SHELL = Profile(
     "web-shell",
     "the original web client: 1.5, 3, 6, 8 s that no success resets, and answers a stale cursor with 0 everywhere",
     Backoff(1.5, 2.0, 8.0),
-    stops_at_mint=("unauthenticated", "denied"),
+    stops_at_mint=("unauthenticated", "policy_denied"),
     backoff_resets="never",
     follows_heartbeats=True,
     resume="all",

@@ -112,8 +112,8 @@ def test_a_client_tells_why_it_was_refused_only_if_it_can_see_that(
     ("reason", "stops", "found"),
     [
         ("unauthenticated", True, {("auth_failure", "unauthorized"): 1}),
-        ("denied", False, {("auth_failure", "forbidden"): 1, ("reconnect", "forbidden"): 1}),
-        ("unavailable", False, {("reconnect", "network"): 1}),
+        ("policy_denied", False, {("auth_failure", "forbidden"): 1, ("reconnect", "forbidden"): 1}),
+        ("upstream_unavailable", False, {("reconnect", "network"): 1}),
     ],
 )
 def test_a_mint_that_fails_for_a_reason_to_give_up_is_the_end(
