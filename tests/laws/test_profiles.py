@@ -71,7 +71,7 @@ def test_lazy_and_eager_runs_of_all_kinds_of_clients_agree_on_single_knobs(
 def test_lazy_and_eager_runs_of_phoenix_clients_agree_under_every_fault(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str, profile: str
 ) -> None:
-    check(plan((make_fault(fault_name), START, END), profile=profile))
+    check(plan((make_fault(fault_name), START, END), profile=profile, clients=20, seconds=1200.0))
 
 
 @pytest.mark.parametrize(

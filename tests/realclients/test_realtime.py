@@ -16,13 +16,14 @@ from tests.realclients.node import Clients, install_packages, install_realtime
 from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash
 from tests.realclients.teeth import REFUSED_TEETH
 
+REFUSED = {package: REFUSED_TEETH[package] for package in ("realtime-js", "realtime-py")}
 CODES = (1000, 1001, 1008, 1012, NO_CLOSE_FRAME)
 
 if TYPE_CHECKING:
     from simulator.core.metrics import Key
     from tests.realclients.node import Event
 
-PACKAGES = ("realtime-js", "realtime-py")
+PACKAGES = tuple(REFUSED)
 JITTER_SECONDS = 0.02
 SLACK_SECONDS = 1.5
 
@@ -66,8 +67,10 @@ def played() -> Played:
         clients = {"realtime-js": js, "realtime-py": py}
         for number, (package, part) in enumerate((package, part) for package in PACKAGES for part in PARTS):
             start(stage, clients[package], number, part)
-        js.wait_for("the last tooth", lambda: len(js.events("frozen", "dial")) >= len(REFUSED_TEETH["realtime-js"]))
+        js.wait_for("the last tooth", lambda: len(js.events("frozen", "dial")) >= len(REFUSED["realtime-js"]))
         py.wait_for("the end of the last try", lambda: bool(py.events("frozen", "gave-up")))
+        counted, knocks = stage.servers["refusing"].metrics.values, sum(map(len, REFUSED.values()))
+        js.wait_for("the count of the last knock", lambda: counted["socket_auth", "error", "missing_token"] >= knocks)
         counts = {name: dict(server.metrics.values) for name, server in stage.servers.items()}
     return Played(clients, counts)
 
@@ -118,8 +121,8 @@ def test_realtime_js_gets_what_the_log_keeps_under_the_alias(played: Played) -> 
 def test_a_refused_client_knocks_in_its_teeth(played: Played, package: str) -> None:
     """The profile of the same name knocks at the same times: `test_waveform.py`."""
     dials = played.dials(package, "frozen")
-    assert_gaps(dials, [later - earlier for earlier, later in pairwise(REFUSED_TEETH[package])])
-    assert len(dials) == len(REFUSED_TEETH[package])
+    assert_gaps(dials, [later - earlier for earlier, later in pairwise(REFUSED[package])])
+    assert len(dials) == len(REFUSED[package])
     assert played.joins(package, "frozen") == []
 
 
