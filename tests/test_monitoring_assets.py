@@ -35,6 +35,8 @@ REHEARSALS = {
     "OpenAgentsKhalaWsAuthFailureRatioHigh": "khala-slo",
     "OpenAgentsKhalaReplayLagP95High": "khala-slo",
     "OpenAgentsKhalaStaleCursorRateHigh": "khala-slo",
+    "OpenAgentsKhalaClientReconnectSpike": "khala-slo",
+    "OpenAgentsKhalaClientAuthFailureByBuildHigh": "khala-slo",
 }
 
 

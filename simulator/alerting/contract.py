@@ -16,7 +16,7 @@ from simulator.shipped import find_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulator.core.metrics import Instrument, Key
+    from simulator.core.metrics import Instrument, Key, Process
     from simulator.core.recording import Recording
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
@@ -61,6 +61,10 @@ class Contract(BaseModel):
         if INSTRUMENTS[instrument].kind == "summary":
             return (f"{metric.name}_count", f"{metric.name}_sum")
         return (metric.name,)
+
+    def reads(self, process: Process) -> bool:
+        """Tell whether any metric is of a process, so that it has to be scraped."""
+        return any(INSTRUMENTS[name].process == process for name in self.metrics)
 
     def expose(self, recording: Recording) -> Exposition:
         """Return what the scrapes of a recording showed under this contract."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from simulator.alerting.contract import load_contract
 from simulator.commands.options import ENDLESS_SECONDS, BusToken, BusUrl, duration_of, pair
 from simulator.conditions import Conditions, Population, Settings
 from simulator.control.bus import BusNode
@@ -18,8 +20,9 @@ from simulator.core.client import Habits
 from simulator.core.profiles import PROFILES
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.drivers.live.issuer import derive_access
+from simulator.drivers.live.telling import FleetMetrics
 from simulator.drivers.live.token_source import http_token_source
-from simulator.errors import InputError, Place, unknown_name
+from simulator.errors import EngineError, InputError, Place, unknown_name
 from simulator.gameday.busing import open_bus
 from simulator.gameday.serving import run_secret_of
 from simulator.scenario.schema import TOPICS
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulator.control.bus import Bus
+
+OWN = "own"
+"""The project's own names of metrics, for want of a contract."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +55,10 @@ def register(app: typer.Typer) -> None:
         offline: Annotated[str, typer.Option(help="Mean time between two sessions.")] = "1m",
         duration: Annotated[str | None, typer.Option(help="How long; until you stop it if not given.")] = None,
         seed: Annotated[int, typer.Option(min=0, help="The same seed, the same habits.")] = 1,
+        metrics_port: Annotated[
+            int | None, typer.Option(help="Serve what the clients tell as /metrics there; not at all if not given.")
+        ] = None,
+        contract: Annotated[str, typer.Option(help="Names of the metrics; shipped, or a file.")] = OWN,
         bus: BusUrl = None,
         bus_token: BusToken = None,
     ) -> None:
@@ -62,7 +72,9 @@ def register(app: typer.Typer) -> None:
         if bus is not None and bus_token is None:
             raise InputError("a fleet that follows a bus needs its token", Place("--bus-token"))
         followed = None if bus is None or bus_token is None else open_bus(bus, bus_token)
-        asyncio.run(_run_fleet(url, tokens, secret, habits, profiles, seconds, seed, followed))
+        names = None if contract == OWN else load_contract(contract, Place("--contract")).model_dump()["metrics"]
+        running = partial(_run_fleet, url, tokens, secret, habits, profiles, seconds, seed, followed)
+        asyncio.run(running(metrics_port, names))
 
 
 async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
@@ -74,6 +86,8 @@ async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
     seconds: float,
     seed: int,
     bus: Bus | None,
+    metrics_port: int | None,
+    contract_names: dict[str, Any] | None,
 ) -> None:
     console = Console(highlight=False)
     async with http_token_source(tokens, access) as source:
@@ -86,6 +100,9 @@ async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
             seed=seed,
             conditions=Conditions(Settings()),
         )
+        telling = FleetMetrics(running.metrics, contract_names)
+        if metrics_port is not None:
+            await _tell(telling, metrics_port, console)
         task = asyncio.create_task(running.run())
         following = None if bus is None else asyncio.create_task(_follow(bus, running, console))
         until = time.monotonic() + seconds
@@ -101,12 +118,21 @@ async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
             for entry in tasks:
                 entry.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await telling.stop()
+
+
+async def _tell(telling: FleetMetrics, port: int, console: Console) -> None:
+    try:
+        port = await telling.start(port=port)
+    except OSError as error:
+        raise EngineError(f"the fleet cannot listen on port {port}: {error.strerror}") from None
+    console.print(f"metrics http://127.0.0.1:{port}/metrics", markup=False)
 
 
 async def _follow(bus: Bus, fleet: LiveFleet, console: Console) -> None:
     """Keep a fleet at the conditions that a controller announces, and at the baseline when its lease ends."""
     follower = Follower(
-        Settings(), fleet.apply, lambda struck: fleet.note(struck.injection, struck.impulse), time.monotonic
+        Settings(), fleet.apply, lambda struck: fleet.strike(struck.injection, struck.impulse), time.monotonic
     )
     try:
         await BusNode(

@@ -56,7 +56,16 @@ class ResetSequences:
     kept: float
 
 
-Impulse = DropConnections | CloseConnections | RevokeSessions | ResetCounters | PurgeTopics | ResetSequences
+@dataclass(frozen=True, slots=True)
+class LoseCursors:
+    """A share of the clients forget every cursor, as they do when their storage is wiped."""
+
+    share: Share
+
+
+Impulse = (
+    DropConnections | CloseConnections | RevokeSessions | ResetCounters | PurgeTopics | ResetSequences | LoseCursors
+)
 """Something that happens once."""
 
 

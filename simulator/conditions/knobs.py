@@ -131,15 +131,31 @@ DEFAULT_BUILD = "20260221T000000Z"
 """The build of clients that no fault is about, in the original's form of build ids."""
 
 
+DEFAULT_BUILD = "20260221T000000Z"
+"""The build of clients that no fault is about, in the original's form of build ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clients:
     """What the clients do."""
 
     heartbeats: bool = setting(True, "whether they send sync:heartbeat")
+    transport_heartbeats: bool = setting(True, "whether they send the heartbeat that keeps the socket itself open")
     online: bool = setting(True, "whether their machines are on")
     build: str = setting(DEFAULT_BUILD, "build id, and the app version that their telemetry names")
     refresh_tokens: bool = setting(True, "whether they mint a new token when theirs expires")
-    resume: Literal["profile", "zero"] = setting("profile", "the cursor they resume with")
+    refresh_ahead: Seconds = setting(
+        0.0, "how long before a token's end they reconnect with a new one; 0 for not at all", at_least=0
+    )
+    resume: Literal["profile", "zero", "entity"] = setting("profile", "the cursor they resume with")
+    entities: int = setting(20, "entities that a topic's events are about, for `resume` by entity", at_least=1)
+    jitter: bool = setting(True, "whether their backoff has the jitter that it is meant to have")
+    backoff_resets: Literal["profile", "live", "open", "never"] = setting(
+        "profile", "the success that lets their backoff start again"
+    )
+    give_up: bool = setting(True, "whether they give up an upgrade or a join that nobody answers")
+    hear_phx_close: bool = setting(True, "whether they notice that their channel was closed")
+    close_sockets: bool = setting(True, "whether they close a socket that they have done with")
     protocol: str = setting("khala.ws.v1", "the protocol that they name when they connect")
     schema: int = setting(1, "the schema version that they name when they connect", at_least=0)
     read_interval: Seconds = setting(0.0, "how long they take before they read on; 0 is at once", at_least=0)

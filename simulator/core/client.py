@@ -4,7 +4,8 @@
     DIALING, JOINING, SUBSCRIBING, LIVE --refused, lost, no answer--> WAITING --retry--> DIALING
     SUBSCRIBING --stale, and there is a snapshot--> RECOVERING --it came--> SUBSCRIBING
     JOINING, SUBSCRIBING, LIVE --the channel fails, and the profile rejoins--> REJOINING --retry--> JOINING
-    connected --refused or closed, and the profile stops--> STOPPED
+    LIVE --the token is due for a refresh--> WAITING
+    any connected state --refused or closed, and the profile gives up--> STOPPED
     any --the person closes the client--> OFF;  any --its machine goes off--> HELD --on again--> OFF
 
 What happens on a message in a state stands in `_ON_MESSAGE`. Everything a client does is an effect for its driver;
@@ -13,273 +14,84 @@ whatever differs between kinds of clients is in its profile, and what can be mad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from simulator.core.connector import (
+    CONNECTED,
+    OPEN,
+    RETURN_SPREAD_SECONDS,
+    TOKEN_MARGIN_SECONDS,
+    Connector,
+    Habits,
+    State,
+)
+from simulator.core.cursors import advance, make_subscription, recover
+from simulator.core.effects import (
+    HANG_UP,
+    LET_GO,
+    SEND_HEARTBEAT,
+    SEND_JOIN,
+    SEND_LEAVE,
+    SEND_TRANSPORT_HEARTBEAT,
+    WENT_LIVE,
+    FetchSnapshot,
+    Send,
+)
 from simulator.core.messages import (
     TRANSPORT,
     Accepted,
     ChannelClosed,
     ChannelCrashed,
+    ErrorPush,
     Frame,
-    Heartbeat,
+    HeartbeatPush,
     HeartbeatState,
-    Join,
     Joined,
-    Leave,
     Nothing,
     Problem,
     Refused,
     Reply,
     SocketClosed,
-    Subscribe,
     Subscribed,
-    TransportHeartbeat,
     UpdateBatch,
 )
+from simulator.core.reasons import seconds_to_stay_away
+from simulator.core.refusals import REFUSED_AT_JOIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.conditions import Settings
-    from simulator.core.messages import ClientMessage, ServerMessage
-    from simulator.core.profiles import Chance, Profile
-    from simulator.core.tokens import Token
+    from simulator.core.effects import Effect, TimerName
+    from simulator.core.messages import ServerMessage
 
-
-class State(Enum):
-    """Where a client stands."""
-
-    OFF = "off"
-    HELD = "held"
-    STOPPED = "stopped"
-    WAITING = "waiting"
-    DIALING = "dialing"
-    JOINING = "joining"
-    REJOINING = "rejoining"
-    SUBSCRIBING = "subscribing"
-    RECOVERING = "recovering"
-    LIVE = "live"
-
-
-TimerName = Literal["open", "close", "retry", "answer"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mint:
-    """Ask the issuer for a token; the answer goes to `on_token` or `on_mint_failed`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Open a socket with a token."""
-
-    token: Token
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message on the socket."""
-
-    message: ClientMessage
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """Close the socket."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timer:
-    """Call `on_timer` with this name and serial at a time."""
-
-    name: TimerName
-    at: float
-    serial: int
-
-
-@dataclass(frozen=True, slots=True)
-class WentLive:
-    """The subscription stands, for the first time on this socket: heartbeats begin."""
-
-
-@dataclass(frozen=True, slots=True)
-class FetchSnapshot:
-    """Ask for snapshots of topics; the answer goes to `on_snapshot` or `on_snapshot_failed` with this serial."""
-
-    topics: tuple[str, ...]
-    serial: int
-
-
-Effect = Mint | Dial | Send | HangUp | Timer | WentLive | FetchSnapshot
-
-MINT = Mint()
-HANG_UP = HangUp()
-WENT_LIVE = WentLive()
-SEND_JOIN = Send(Join())
-SEND_LEAVE = Send(Leave())
-SEND_HEARTBEAT = Send(Heartbeat())
-SEND_TRANSPORT_HEARTBEAT = Send(TransportHeartbeat())
-
-TOKEN_MARGIN_SECONDS = 5.0
-"""A client mints anew when its token has less than this left."""
+__all__ = ["RETURN_SPREAD_SECONDS", "SNAPSHOT_PATIENCE_SECONDS", "TOKEN_MARGIN_SECONDS", "Client", "Habits", "State"]
 
 SNAPSHOT_PATIENCE_SECONDS = 30.0
 """A client that has waited so long for a snapshot asks again."""
 
-RETURN_SPREAD_SECONDS = 2.0
-"""Machines that come back together do so within this time."""
-
-_CONNECTED = (State.DIALING, State.JOINING, State.REJOINING, State.SUBSCRIBING, State.RECOVERING, State.LIVE)
 _ON_CHANNEL = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.RECOVERING, State.LIVE)
-_ONLINE = (*_CONNECTED, State.WAITING, State.STOPPED)
-
-_CLOSED_NORMALLY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How people use a client: mean seconds it is open, mean seconds it is closed between, and its topics."""
+class Client(Connector):
+    """One client: its state, token and cursors, and the metrics in which it tells of itself. Times are in seconds."""
 
-    session_lifetime_seconds: float
-    offline_seconds: float
-    topics: tuple[str, ...]
-
-
-class Client:
-    """One client: its state, token and cursors. Times are seconds since the run's start."""
-
-    __slots__ = (
-        "_attempt",
-        "_awaits_reply",
-        "_beats",
-        "_chance",
-        "_channel_gone",
-        "_epoch",
-        "_fetches",
-        "_habits",
-        "_rejoins",
-        "_serials",
-        "_stale",
-        "cursors",
-        "profile",
-        "settings",
-        "state",
-        "token",
-    )
-
-    def __init__(self, profile: Profile, habits: Habits, chance: Chance, settings: Settings) -> None:
-        self.profile = profile
-        self.settings = settings
-        self.state = State.OFF
-        self.token: Token | None = None
-        self.cursors: dict[str, int] = {}
-        self._habits = habits
-        self._chance = chance
-        self._attempt = 0
-        self._rejoins = 0
-        self._epoch: int | None = None
-        self._stale: tuple[str, ...] = ()
-        self._fetches = 0
-        self._awaits_reply = False
-        self._beats = False
-        self._channel_gone = False
-        self._serials: dict[TimerName, int] = {"open": 0, "close": 0, "retry": 0, "answer": 0}
-
-    # --- what people and machines do
-
-    def start(self, ramp_seconds: float) -> list[Effect]:
-        """Begin the run in the steady state: open with the share of time that it is open, within the ramp."""
-        habits = self._habits
-        open_share = habits.session_lifetime_seconds / (habits.session_lifetime_seconds + habits.offline_seconds)
-        if self._chance.random() < open_share:
-            return [self._timer("open", self._chance.random() * ramp_seconds)]
-        return [self._timer("open", self._draw(habits.offline_seconds))]
+    __slots__ = ()
 
     def on_timer(self, now: float, name: TimerName, serial: int) -> list[Effect]:
         """Do what a timer stands for, unless it was replaced or cancelled since."""
-        if self._serials[name] != serial:
+        if not self._timers.is_due(name, serial):
             return []
         return _ON_TIMER[name](self, now)
-
-    def on_settings(self, now: float, settings: Settings) -> list[Effect]:
-        """Take new settings; a machine that goes off hangs up, and one that comes on opens again soon."""
-        self.settings = settings
-        if not settings.clients.online and self.state in _ONLINE:
-            return self._hold()
-        if settings.clients.online and self.state is State.HELD:
-            self.state = State.OFF
-            return [self._timer("open", now + self._chance.random() * RETURN_SPREAD_SECONDS)]
-        return []
-
-    def _open(self, now: float) -> list[Effect]:
-        if not self.settings.clients.online:
-            return self._hold()
-        self._attempt = 0
-        self._channel_gone = False
-        close = self._timer("close", now + self._draw(self._habits.session_lifetime_seconds))
-        return [close, *self._dial(now)]
-
-    def _close(self, now: float) -> list[Effect]:
-        effects = self._disconnect()
-        self.state = State.OFF
-        return [*effects, self._timer("open", now + self._draw(self._habits.offline_seconds))]
-
-    def _hold(self) -> list[Effect]:
-        effects = self._disconnect()
-        self._cancel("open", "close")
-        self.state = State.HELD
-        return effects
-
-    # --- connecting
-
-    def _dial(self, now: float) -> list[Effect]:
-        self.state = State.DIALING
-        if self.token is not None and not self._wants_new_token(now, self.token):
-            return self.on_token(now, self.token)
-        return [MINT]
-
-    def _wants_new_token(self, now: float, token: Token) -> bool:
-        return self.settings.clients.refresh_tokens and token.expires_at - TOKEN_MARGIN_SECONDS <= now
-
-    def on_token(self, now: float, token: Token) -> list[Effect]:
-        """Dial with a token, and expect to be live in time; one that comes too late is kept for the next time."""
-        self.token = token
-        if self.state is not State.DIALING:
-            return []
-        self._awaits_reply = self._beats = False
-        return [self._await_answer(now), Dial(token)] if self.profile.rejoin is None else [Dial(token)]
-
-    def on_mint_failed(self, now: float) -> list[Effect]:
-        """Back off: without a token there is nothing to dial with."""
-        return self._back_off(now) if self.state is State.DIALING else []
-
-    def _await_answer(self, now: float) -> Timer:
-        return self._timer("answer", now + self.profile.answer_timeout_seconds)
 
     def _on_no_answer(self, now: float) -> list[Effect]:
         if self.state is State.RECOVERING:
             return self.on_snapshot_failed(now, self._fetches)
-        return self._give_up_channel(now)
+        return self._drop(now, "network") if self.state is State.DIALING else self._give_up_channel(now, "network")
 
     def _retry(self, now: float) -> list[Effect]:
         if self.state is State.RECOVERING:
             return self._fetch(now)
         return self._join(now) if self.state is State.REJOINING else self._dial(now)
-
-    def _back_off(self, now: float) -> list[Effect]:
-        self.state = State.WAITING
-        self._cancel("answer")
-        delay = self.profile.backoff.delay_seconds(self._attempt, self._chance)
-        self._attempt += 1
-        return [self._timer("retry", now + delay)]
-
-    def _disconnect(self) -> list[Effect]:
-        self._cancel("retry", "answer")
-        return [HANG_UP] if self.state in _CONNECTED else []
-
-    # --- on the socket
 
     @property
     def awaits_reply(self) -> bool:
@@ -297,44 +109,39 @@ class Client:
         A client that a fault keeps from sending `sync:heartbeat`, or whose channel ended, still keeps its socket open.
         """
         if self._awaits_reply:
-            return self._drop(now)
-        self._awaits_reply = True
-        beats_on_channel = self.settings.clients.heartbeats and self.state is State.LIVE and not self._channel_gone
-        if not beats_on_channel:
-            return [SEND_TRANSPORT_HEARTBEAT]
-        return [SEND_TRANSPORT_HEARTBEAT, SEND_HEARTBEAT] if self.profile.beats_on == "both" else [SEND_HEARTBEAT]
+            return self._drop(now, "network")
+        profile, clients = self.profile, self.settings.clients
+        if profile.beats_on == "none":
+            return []
+        on_channel = clients.heartbeats and self.state is State.LIVE and not self._channel_gone
+        on_socket = clients.transport_heartbeats and (profile.beats_on == "both" or not on_channel)
+        self._awaits_reply = profile.expects_answers and (on_socket or (on_channel and profile.beats_on == "channel"))
+        beats: list[Effect] = [SEND_TRANSPORT_HEARTBEAT] if on_socket else []
+        return [*beats, SEND_HEARTBEAT] if on_channel else beats
 
     def _on_accepted(self, now: float, _message: Accepted) -> list[Effect]:
         self._rejoins = 0
-        if self.profile.backoff_resets == "open":
+        self._refusals = (0, 0)
+        if self._backoff_resets == "open":
             self._attempt = 0
         if self._channel_gone:
-            return self._go_live()
+            return self._go_live(now)
+        if self.profile.rejoin is not None:
+            self._timers.cancel("answer")
         return self._join(now)
 
     def _join(self, now: float) -> list[Effect]:
         self.state = State.JOINING
-        return [SEND_JOIN] if self.profile.rejoin is None else [SEND_JOIN, self._await_answer(now)]
+        if self.profile.rejoin is None:
+            return [SEND_JOIN]
+        return [SEND_JOIN, *self._await_answer(now, self.profile.answer_timeout_seconds)]
 
-    def _go_live(self) -> list[Effect]:
+    def _go_live(self, now: float) -> list[Effect]:
         """Begin to beat, unless that began on this socket before."""
         self.state = State.LIVE
-        self._cancel("answer")
+        self._timers.cancel("answer")
         beats, self._beats = self._beats, True
-        return [] if beats else [WENT_LIVE]
-
-    def _on_refused(self, now: float, _message: Refused) -> list[Effect]:
-        match self.profile.on_refused:
-            case "stop":
-                return self._stop()
-            case "remint" if self.settings.clients.refresh_tokens:
-                self.token = None
-        return self._back_off(now)
-
-    def _stop(self) -> list[Effect]:
-        self.state = State.STOPPED
-        self._cancel("retry", "answer")
-        return []
+        return [*([] if beats else [WENT_LIVE]), *self._await_refresh(now)]
 
     def _on_reply(self, now: float, reply: Reply) -> list[Effect]:
         match self.state, reply.response:
@@ -348,55 +155,65 @@ class Client:
                 return self._fetch(now) if self._stale else [self._subscribe()]
             case State.SUBSCRIBING, Subscribed(epoch=epoch):
                 self._epoch = epoch
-                self._attempt = 0
-                return self._go_live()
+                self._tell("replay", "catchup")
+                if self._backoff_resets != "never":
+                    self._attempt = 0
+                return self._go_live(now)
             case State.SUBSCRIBING, Problem(code="stale_cursor") as problem:
                 return self._recover(now, problem)
-            case _, Problem():
-                return self._on_problem(now)
+            case _, Problem() as problem:
+                return self._on_problem(now, problem)
         return []
 
-    def _on_problem(self, now: float) -> list[Effect]:
+    def _on_problem(self, now: float, problem: Problem) -> list[Effect]:
         match self.state:
             case State.JOINING:
-                return self._lose_channel(now)
+                return self._on_denied(problem.code) or self._lose_channel(now, "unknown")
             case State.SUBSCRIBING:
-                return self._give_up_channel(now)
-            case State.LIVE if self.profile.rejoin is None:
-                return self._drop(now)
+                self._tell("replay", "failed")
+                if self.profile.leaks_when_refused:
+                    return [LET_GO, *self._back_off(now, "unknown")]
+                return self._give_up_channel(now, "unknown")
+            case State.LIVE if self.profile.rejoin is None and self.profile.expects_answers:
+                return self._drop(now, "unknown")
         return []
 
+    def _on_denied(self, code: str) -> list[Effect]:
+        """Give up where the server says that coming back is no use, if the client heeds it."""
+        if code not in REFUSED_AT_JOIN:
+            return []
+        self._tell("auth_failure", code)
+        return [HANG_UP, *self._stop()] if self.profile.heeds_server else []
+
+    def _on_error_push(self, _now: float, push: ErrorPush) -> list[Effect]:
+        problem = push.problem
+        if problem.code == "slow_consumer":
+            self._tell("delivery_error", "slow_consumer")
+            if self.profile.heeds_server:
+                self._wait_seconds = seconds_to_stay_away(problem)
+        return self._on_denied(problem.code)
+
     def _subscribe(self) -> Send:
-        topics = self._habits.topics
-        if self.settings.clients.resume == "zero":
-            return Send(Subscribe(topics, dict.fromkeys(topics, 0)))
-        if self.profile.resume == "all":
-            cursors = {topic: self.cursors.get(topic, 0) for topic in topics}
-            return Send(Subscribe(topics, cursors, epoch=self._epoch))
-        return Send(Subscribe(topics, dict(self.cursors), epoch=self._epoch))
+        return Send(make_subscription(self.profile, self.settings, self._habits.topics, self.cursors, self._epoch))
 
     def _recover(self, now: float, problem: Problem) -> list[Effect]:
         """Do about a stale cursor what the profile does: forget it, or zero it and come back.
 
         A client that forgets takes a snapshot where it is offered one, and goes on from there.
         """
-        stale = [entry.topic for entry in problem.stale_topics]
+        self._tell("replay", "stale_cursor")
         self._epoch = None
-        if self.profile.on_stale_cursor == "forget" and self.settings.clients.resume == "profile":
-            for topic in stale:
-                self.cursors.pop(topic, None)
+        stale = [entry.topic for entry in problem.stale_topics]
+        if recover(self.profile, self.settings, self.cursors, stale):
             self._stale = tuple(offer.topic for offer in problem.snapshot_plan if offer.cadence_seconds is not None)
             return self._fetch(now) if self._stale else [self._subscribe()]
-        self.cursors.update(dict.fromkeys(stale, 0))
-        return self._give_up_channel(now)
+        return self._give_up_channel(now, "stale_cursor")
 
     def _fetch(self, now: float) -> list[Effect]:
         self.state = State.RECOVERING
         self._fetches += 1
-        return [
-            self._timer("answer", now + SNAPSHOT_PATIENCE_SECONDS),
-            FetchSnapshot(self._stale, self._fetches),
-        ]
+        patience = self._timers.set("answer", now + SNAPSHOT_PATIENCE_SECONDS)
+        return [patience, FetchSnapshot(self._stale, self._fetches)]
 
     def on_snapshot(self, now: float, watermarks: Mapping[str, int], serial: int) -> list[Effect]:
         """Take the state of topics and the cursors to go on from; an answer that comes too late changes nothing."""
@@ -405,17 +222,18 @@ class Client:
         self.cursors.update(watermarks)
         self._stale = ()
         self.state = State.SUBSCRIBING
-        return [self._await_answer(now), self._subscribe()]
+        return [*self._await_answer(now, self.profile.answer_timeout_seconds), self._subscribe()]
 
     def on_snapshot_failed(self, now: float, serial: int) -> list[Effect]:
         """Ask again later, and stay on the socket for as long as it lasts."""
         if self.state is not State.RECOVERING or serial != self._fetches:
             return []
         self._fetches += 1
-        self._cancel("answer")
-        delay = self.profile.backoff.delay_seconds(self._attempt, self._chance)
+        self._timers.cancel("answer")
+        clients = self.settings.clients
+        delay = self.profile.backoff.delay_seconds(self._attempt, self._chance, jittered=clients.jitter)
         self._attempt += 1
-        return [self._timer("retry", now + delay)]
+        return [self._timers.set("retry", now + delay)]
 
     def _on_update(self, _now: float, update: UpdateBatch) -> list[Effect]:
         """Apply events in order; what was applied before is dropped, as every batch comes twice."""
@@ -427,54 +245,37 @@ class Client:
     def _on_frame(self, now: float, frame: Frame) -> list[Effect]:
         return self._on_update(now, frame.body) if isinstance(frame.body, UpdateBatch) else []
 
+    def _on_heartbeat(self, _now: float, push: HeartbeatPush) -> list[Effect]:
+        if self.profile.follows_heartbeats:
+            advance(self.cursors, push.state.watermarks)
+        return []
+
     def _on_phx_close(self, now: float, _message: ChannelClosed) -> list[Effect]:
+        if self.profile.on_phx_close == "unaware" or not self.settings.clients.hear_phx_close:
+            return []
         if self.profile.on_phx_close == "ignore":
             self._channel_gone = True
-            self._cancel("answer")
+            self._timers.cancel("answer")
             return []
-        return self._drop(now)
+        return self._drop(now, "stream_closed")
 
     def _on_crashed(self, now: float, _message: ChannelCrashed) -> list[Effect]:
-        return self._lose_channel(now)
+        return self._lose_channel(now, "slow_consumer" if self._wait_seconds else "stream_closed")
 
-    def _on_lost(self, now: float, end: SocketClosed) -> list[Effect]:
-        if end.code == _CLOSED_NORMALLY and self.profile.on_close_1000 == "stop":
-            return [HANG_UP, *self._stop()]
-        return self._drop(now)
-
-    # --- when something fails
-
-    def _drop(self, now: float) -> list[Effect]:
-        """Close the socket, and open another one later."""
-        return [HANG_UP, *self._back_off(now)]
-
-    def _give_up_channel(self, now: float) -> list[Effect]:
+    def _give_up_channel(self, now: float, reason: str) -> list[Effect]:
         """Leave a channel that may stand at the server, and join it again later."""
-        effects = self._lose_channel(now)
+        effects = self._lose_channel(now, reason)
         return [SEND_LEAVE, *effects] if self.state is State.REJOINING else effects
 
-    def _lose_channel(self, now: float) -> list[Effect]:
+    def _lose_channel(self, now: float, reason: str) -> list[Effect]:
         """Join the channel again later: on the same socket if the profile does that, else on another one."""
         if self.profile.rejoin is None:
-            return self._drop(now)
+            return self._drop(now, reason)
         self.state = State.REJOINING
-        self._cancel("answer")
-        delay = self.profile.rejoin.delay_seconds(self._rejoins, self._chance)
+        self._timers.cancel("answer", "refresh")
+        delay = self.profile.rejoin.delay_seconds(self._rejoins, self._chance, jittered=self.settings.clients.jitter)
         self._rejoins += 1
-        return [self._timer("retry", now + delay)]
-
-    # --- helpers
-
-    def _draw(self, mean_seconds: float) -> float:
-        return self._chance.expovariate(1 / mean_seconds) if mean_seconds > 0 else 0.0
-
-    def _timer(self, name: TimerName, at: float) -> Timer:
-        self._serials[name] += 1
-        return Timer(name, at, self._serials[name])
-
-    def _cancel(self, *names: TimerName) -> None:
-        for name in names:
-            self._serials[name] += 1
+        return [self._timers.set("retry", now + delay)]
 
 
 # ruff: noqa: SLF001  # the tables are part of the class, written below it
@@ -483,17 +284,20 @@ _ON_TIMER: dict[TimerName, Callable[[Client, float], list[Effect]]] = {
     "close": Client._close,
     "retry": Client._retry,
     "answer": Client._on_no_answer,
+    "refresh": Client._refresh,
 }
 
 _ON_MESSAGE: dict[tuple[State, type], Callable[..., list[Effect]]] = {
     (State.DIALING, Accepted): Client._on_accepted,
     (State.DIALING, Refused): Client._on_refused,
-    **{(state, Reply): Client._on_reply for state in _CONNECTED if state is not State.DIALING},
+    **{(state, Reply): Client._on_reply for state in OPEN},
     (State.SUBSCRIBING, UpdateBatch): Client._on_update,
     (State.SUBSCRIBING, Frame): Client._on_frame,
     (State.LIVE, UpdateBatch): Client._on_update,
     (State.LIVE, Frame): Client._on_frame,
+    (State.LIVE, HeartbeatPush): Client._on_heartbeat,
+    **{(state, ErrorPush): Client._on_error_push for state in (State.SUBSCRIBING, State.LIVE)},
     **{(state, ChannelClosed): Client._on_phx_close for state in _ON_CHANNEL},
     **{(state, ChannelCrashed): Client._on_crashed for state in _ON_CHANNEL},
-    **{(state, SocketClosed): Client._on_lost for state in _CONNECTED},
+    **{(state, SocketClosed): Client._on_lost for state in CONNECTED},
 }

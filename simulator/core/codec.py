@@ -118,7 +118,10 @@ def decode_message(text: str, form: FrameForm = V2) -> Received[ServerMessage]:
         FrameError: the text is no frame, or not one that a server of this channel sends.
     """
     frame = form.read(text)
-    return Received(frame.join_ref, _message(frame))
+    message = _message(frame)
+    # Of the older form these alone say which join they end: by their ref.
+    ends = frame.join_ref is None and isinstance(message, ChannelClosed | ChannelCrashed)
+    return Received(frame.ref if ends else frame.join_ref, message)
 
 
 def _message(frame: WireFrame) -> ServerMessage:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
+from simulator.conditions.knobs import DEFAULT_BUILD
+from simulator.core.profile import SURFACES
 from simulator.core.refusals import REFUSED_AT_JOIN
 
 Kind = Literal["counter", "gauge", "summary"]
+Process = Literal["server", "issuer", "fleet"]
 Key = tuple[str, ...]
 """An instrument's name followed by its label values."""
 
@@ -38,6 +41,26 @@ REJECT_REASONS = (
 )
 """Why a token is refused, in the order in which it is checked; `invalid_token` is for anything else."""
 
+CLIENT_EVENTS: dict[str, tuple[str, ...]] = {
+    "reconnect": (
+        "stream_closed",
+        "gateway_restart",
+        "token_refresh_due",
+        "stale_cursor",
+        "slow_consumer",
+        "unauthorized",
+        "forbidden",
+        "network",
+        "unknown",
+    ),
+    "auth_failure": ("unauthorized", "forbidden", *REFUSED_AT_JOIN),
+    "replay": ("catchup", "stale_cursor", "failed"),
+    "delivery_error": ("slow_consumer",),
+}
+"""What clients tell about themselves, and the reasons that they give for it."""
+
+_CLIENT_EVENTS = tuple((event, reason) for event, reasons in CLIENT_EVENTS.items() for reason in reasons)
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
@@ -48,7 +71,7 @@ class Instrument:
     help: str
     labels: tuple[str, ...]
     initial: tuple[tuple[str, ...], ...] = ()
-    process: Literal["server", "issuer", "fleet"] = "server"
+    process: Process = "server"
 
 
 INSTRUMENTS: dict[str, Instrument] = {
@@ -165,9 +188,10 @@ INSTRUMENTS: dict[str, Instrument] = {
         Instrument(
             "client_telemetry",
             "counter",
-            "Events that clients report of themselves.",
+            "What clients tell about themselves: reconnects, refusals, replays and failed deliveries.",
             ("event_type", "surface", "app_version", "reason_code"),
-            process="fleet",
+            tuple((event, surface, DEFAULT_BUILD, reason) for surface in SURFACES for event, reason in _CLIENT_EVENTS),
+            "fleet",
         ),
     )
 }
@@ -183,7 +207,7 @@ class Metrics:
         self.values: dict[Key, int] = {}
         self.reset()
         if initialise:
-            self.values.update(_initial("issuer"))
+            self.values.update({**_initial("issuer"), **_initial("fleet")})
 
     def add(self, key: Key, amount: int = 1) -> None:
         """Increase a counter."""
@@ -199,7 +223,7 @@ class Metrics:
         self.add((*key, "sum"), amount)
 
     def reset(self) -> None:
-        """Start the server process's counters anew, as a restart does; the issuer is another process."""
+        """Start the server process's counters anew, as a restart does; issuer and fleet are others."""
         for key in [key for key in self.values if INSTRUMENTS[key[0]].process == "server"]:
             del self.values[key]
         if self._initialise:
@@ -210,7 +234,7 @@ class Metrics:
         return dict(self.values)
 
 
-def _initial(process: str) -> dict[Key, int]:
+def _initial(process: Process) -> dict[Key, int]:
     values = {}
     for instrument in INSTRUMENTS.values():
         if instrument.process == process:

@@ -10,7 +10,7 @@ from simulator.conditions import Population
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse
     from simulator.core.client import Habits
-    from simulator.core.profiles import Profile
+    from simulator.core.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,86 +1,80 @@
-"""Client profiles: how a client reconnects, backs off, beats, resumes and recovers."""
+"""The client profiles that ship: the original's own clients, those that people use with Phoenix, and a good one.
+
+The original's four and `july` are read from its sources, the others were measured with the unmodified packages;
+`tests/realclients` measures them again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+import math
+from dataclasses import replace
 
+from simulator.core.profile import Backoff, Profile
 
-class Chance(Protocol):
-    """A seeded stream of random numbers, one per client."""
+_REFERENCE = Profile(
+    "reference",
+    "a client that does everything right: jittered backoff, fresh tokens, forgets a stale cursor, heeds the server",
+    Backoff(1.0, 2.0, 30.0, "equal"),
+    heeds_server=True,
+    sees_status=True,
+)
 
-    def random(self) -> float:
-        """Return a number in [0, 1)."""
-        ...
+_DESKTOP = Profile(
+    "desktop",
+    "the original desktop client: a new token and a new try every 2 s for ever, and answers a stale cursor with 0",
+    Backoff(2.0, 1.0, 2.0),
+    surface="desktop",
+    mints="each_time",
+    sees_status=True,
+    resume="all",
+    on_stale_cursor="zero",
+)
 
-    def expovariate(self, lambd: float) -> float:
-        """Return an exponentially distributed number with the given rate."""
-        ...
+_WEB_SHELL = Profile(
+    "web-shell",
+    "the original web client: 1.5, 3, 6, 8 s that no success resets, and answers a stale cursor with 0 everywhere",
+    Backoff(1.5, 2.0, 8.0),
+    stops_at_mint=("unauthenticated", "policy_denied"),
+    backoff_resets="never",
+    follows_heartbeats=True,
+    resume="all",
+    on_stale_cursor="zero_all",
+)
 
+_IOS = Profile(
+    "ios",
+    "the original iOS client: 0.25 s doubled up to 8 s with jitter, misses no heartbeat, answers a stale cursor with 0",
+    Backoff(0.25, 2.0, 8.0, "additive"),
+    surface="ios",
+    stops_at_mint=("unauthenticated",),
+    expects_answers=False,
+    resume="all",
+    on_stale_cursor="zero",
+)
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waiting before another attempt: first the delays of a table, then `base * factor^n` seconds up to a cap.
+_TYPESCRIPT = Profile(
+    "typescript",
+    "the original TypeScript client: sends no heartbeats, waits for ever, misses phx_close, leaks a refused socket",
+    Backoff(1.0, 2.0, 30.0),
+    answer_timeout_seconds=math.inf,
+    backoff_resets="open",
+    on_phx_close="unaware",
+    leaks_when_refused=True,
+    beats_on="none",
+)
 
-    Jitter `equal` draws from the upper half of the delay, `additive` adds up to half of it, `none` leaves it.
-    """
+_JULY = Profile(
+    "july",
+    "the original's session of July: jittered, gives up after two 401 or one 403, heeds the server",
+    Backoff(0.5, 2.0, 30.0, "equal"),
+    surface="desktop",
+    stops_after=((401, 2), (403, 1)),
+    forgets_when_denied=True,
+    sees_status=True,
+    heeds_server=True,
+)
 
-    base_seconds: float
-    factor: float = 2.0
-    cap_seconds: float = 30.0
-    jitter: Literal["none", "equal", "additive"] = "none"
-    table_seconds: tuple[float, ...] = ()
-
-    def delay_seconds(self, attempt: int, chance: Chance) -> float:
-        """Return how long to wait after the given number of attempts that failed before, from 0."""
-        beyond = attempt - len(self.table_seconds)
-        if beyond < 0:
-            delay = self.table_seconds[attempt]
-        else:
-            delay = min(self.cap_seconds, self.base_seconds * self.factor ** min(beyond, 32))
-        if self.jitter == "equal":
-            return delay * (0.5 + chance.random() / 2)
-        if self.jitter == "additive":
-            return delay * (1 + chance.random() / 2)
-        return delay
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """One kind of client.
-
-    `resume`: `stored` sends the cursors it has, `all` sends 0 where it has none.
-    `on_stale_cursor`: `forget` drops the cursor and subscribes again without it; `zero` sets it to 0, closes the
-    socket and tries again.
-    `on_refused` (403 at the handshake): `remint` backs off with a new token, `retry` with the same one, `stop` gives
-    up until the person opens the client again.
-    `on_phx_close`: `reconnect` opens a new socket, `ignore` stays without a channel, on this socket and on those after
-    it, until the person opens the client again.
-    `on_close_1000`: `stop` takes a socket that the server closed with 1000 for ended, until the person opens the
-    client again.
-    `backoff_resets`: a success that lets the delays start again is to be `live`, or just an `open` socket.
-    `rejoin`: how a client whose channel fails waits before it joins again on the same socket; its answer timeout is
-    for each join, and none is for the upgrade. Without it, such a client drops the socket.
-    `beats_on`: `channel` sends `sync:heartbeat` and expects its answer; `both` sends the socket's own heartbeat too,
-    and expects only the answer to that one.
-    """
-
-    name: str
-    summary: str
-    backoff: Backoff
-    heartbeat_interval_seconds: float = 20.0
-    answer_timeout_seconds: float = 10.0
-    resume: Literal["stored", "all"] = "stored"
-    on_stale_cursor: Literal["forget", "zero"] = "forget"
-    on_refused: Literal["remint", "retry", "stop"] = "remint"
-    on_phx_close: Literal["reconnect", "ignore"] = "reconnect"
-    on_close_1000: Literal["reconnect", "stop"] = "reconnect"
-    backoff_resets: Literal["live", "open"] = "live"
-    rejoin: Backoff | None = None
-    beats_on: Literal["channel", "both"] = "channel"
-
-
-_PHOENIX = Profile(
+_PHOENIX_1_8 = Profile(
     "phoenix-1.8",
     "phoenix.js 1.8 as it comes: a table without jitter that an open socket resets, and no rejoin after phx_close",
     Backoff(5.0, 1.0, 5.0, table_seconds=(0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0)),
@@ -91,29 +85,48 @@ _PHOENIX = Profile(
     rejoin=Backoff(10.0, 1.0, 10.0, table_seconds=(1.0, 2.0, 5.0)),
     beats_on="both",
 )
-"""Measured with the unmodified package; `tests/realclients` measures it again."""
+
+_PHOENIX_1_7 = replace(
+    _PHOENIX_1_8,
+    name="phoenix-1.7",
+    summary="phoenix.js 1.6 and 1.7 as they come: as 1.8, and dead after a socket was closed with 1000",
+    on_close_1000="stop",
+)
+
+_REALTIME_JS = replace(
+    _PHOENIX_1_8,
+    name="realtime-js",
+    summary="supabase realtime-js as it comes: as phoenix-1.8, but 1, 2, 5, 10 s between sockets",
+    backoff=Backoff(10.0, 1.0, 10.0, table_seconds=(1.0, 2.0, 5.0)),
+    heartbeat_interval_seconds=25.0,
+)
+
+_REALTIME_PY = replace(
+    _REALTIME_JS,
+    name="realtime-py",
+    summary="supabase realtime-py as it comes: dead after five refusals, back at once after an open socket is lost",
+    backoff=Backoff(1.0, 2.0, 60.0),
+    surface="desktop",
+    vsn="1.0.0",
+    connect_timeout_seconds=10.0,
+    sees_status=True,
+    tries=5,
+    returns_after_seconds=0.01,  # it waits for nothing; a handshake takes about as long
+    expects_answers=False,
+)
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile(
-            "reference",
-            "a client that does everything right: jittered backoff, fresh tokens, forgets a stale cursor",
-            Backoff(1.0, 2.0, 30.0, "equal"),
-        ),
-        Profile(
-            "desktop",
-            "the original desktop client: retries every 2 s for ever, and answers a stale cursor with 0",
-            Backoff(2.0, 1.0, 2.0),
-            resume="all",
-            on_stale_cursor="zero",
-        ),
-        replace(
-            _PHOENIX,
-            name="phoenix-1.7",
-            summary="phoenix.js 1.6 and 1.7 as they come: as 1.8, and dead after a socket was closed with 1000",
-            on_close_1000="stop",
-        ),
-        _PHOENIX,
+        _REFERENCE,
+        _DESKTOP,
+        _PHOENIX_1_7,
+        _PHOENIX_1_8,
+        _REALTIME_JS,
+        _REALTIME_PY,
+        _WEB_SHELL,
+        _IOS,
+        _TYPESCRIPT,
+        _JULY,
     )
 }

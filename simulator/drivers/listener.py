@@ -176,6 +176,7 @@ class Listener:
         pushes = session.tick(self._agenda.now, link.client.settings)
         if pushes:
             self._reach.harmed.add(link.index)
+            self._reach.meet(link.index, "channel_closed")
             self._send_down(link, pushes)
         else:
             self._await_tick(link)

@@ -104,12 +104,15 @@ class Quiet:
 
     def _may_beat_lazily(self, link: Link) -> bool:
         session, settings = link.session, link.client.settings
-        interval = link.client.profile.heartbeat_interval_seconds
+        profile = link.client.profile
+        interval = profile.heartbeat_interval_seconds
         return (
             not self.eager
             and session is not None
             and self._is_quiet(link, session)
+            and profile.beats_on != "none"
             and settings.clients.heartbeats
+            and settings.clients.transport_heartbeats
             and not link.client.awaits_reply
             and not is_slow(settings)  # its channel may end on a live socket, whose own heartbeats then go on
             and interval <= settings.liveness.timeout

@@ -29,6 +29,10 @@ Point = Literal[
     "replay",
     "stall",
     "scrape",
+    "backoff",
+    "refresh",
+    "channel_closed",
+    "left_open",
 ]
 
 KNOBS_AT: dict[Point, tuple[str, ...]] = {
@@ -47,7 +51,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "issuer.numeric_user_id",
         "issuer.defect",
     ),
-    "upgrade": ("handshake.delay", "handshake.hang", "clients.build"),
+    "upgrade": ("handshake.delay", "handshake.hang", "clients.give_up", "clients.build"),
     "handshake": (
         "verifier.current_kid",
         "verifier.current_secret",
@@ -91,6 +95,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "liveness.transport_idle",
         "clients.heartbeats",
         "clients.read_interval",
+        "clients.transport_heartbeats",
         "delivery.paused",
         "delivery.lost_hints",
         "delivery.dropped",
@@ -107,7 +112,7 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
         "publishing.failed",
         "publishing.inverted",
     ),
-    "resume": ("clients.resume", "retention.stalled", "guard.min_interval", "guard.capacity"),
+    "resume": ("clients.resume", "clients.entities", "retention.stalled", "guard.min_interval", "guard.capacity"),
     "stale": (
         "retention.horizon",
         "retention.max_events",
@@ -122,6 +127,10 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "snapshot": ("snapshot.answer", "snapshot.delay"),
     "replay": ("delivery.replay_batch",),
     "stall": ("server.stall", "server.stall_every"),
+    "backoff": ("clients.jitter", "clients.backoff_resets"),
+    "refresh": ("clients.refresh_ahead",),
+    "channel_closed": ("clients.hear_phx_close",),
+    "left_open": ("clients.close_sockets",),
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""

@@ -10,12 +10,14 @@ from simulator.conditions import (
     EVERYONE,
     CloseConnections,
     DropConnections,
+    LoseCursors,
     PurgeTopics,
     ResetCounters,
     ResetSequences,
     RevokeSessions,
 )
 from simulator.core import client as clients
+from simulator.core import effects
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
@@ -87,12 +89,18 @@ class _VirtualRun:
         )
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
         self._clients = [
-            clients.Client(profile, plan.fleet.habits, random.Random(f"{plan.seed}/{index}"), self._settings)  # noqa: S311
+            clients.Client(
+                profile,
+                plan.fleet.habits,
+                random.Random(f"{plan.seed}/{index}"),  # noqa: S311  # seeded chance, no secret
+                self._settings,
+                self._metrics,
+            )
             for index, profile in enumerate(plan.fleet.profiles)
         ]
         self._links: list[Link | None] = [None] * len(self._clients)
         self._orphans: dict[int, list[Link]] = {}
-        self._half_open: dict[int, list[Link]] = {}
+        self._left_open: dict[int, list[Link]] = {}
         self._minting: set[int] = set()
 
     def run(self) -> Run:
@@ -172,7 +180,7 @@ class _VirtualRun:
         now, client, link = self._agenda.now, self._clients[index], self._links[index]
         if link is not None:
             self._quiet.settle(link, now)
-        effects = client.on_settings(now, settings)
+        asked = client.on_settings(now, settings)
         if client.state is clients.State.HELD:
             self._reach.meet(index, "held_off")
         if link is not None:
@@ -180,8 +188,8 @@ class _VirtualRun:
         if not settings.network.black_hole:
             for orphan in self._orphans.pop(index, ()):
                 self._carrier.release(orphan)
-        self._perform(index, effects)
-        for left in self._left_half_open(index):
+        self._perform(index, asked)
+        for left in self._links_left_open(index):
             self._listener.watch(left)
         if link is not None and link.client_open:
             self._reach.meet(index, "path")
@@ -212,6 +220,8 @@ class _VirtualRun:
                 self._renew_deliveries()
                 if self._settings.log.epochs:
                     self._close(EVERYONE, injection, LOG_REPLACED)
+            case LoseCursors(share):
+                self._lose_cursors(share, injection)
 
     def _touch(self, injection: str, members: Iterable[int]) -> None:
         for index in members:
@@ -229,55 +239,72 @@ class _VirtualRun:
 
     def _close(self, share: Share, injection: str, code: int) -> None:
         for index in self._plan.population.members(share):
-            link = self._links[index]
-            if link is not None and link.server_open:
-                self._reach.touch(index, injection)
-                self._quiet.settle(link, self._agenda.now)
-                self._listener.close(link, code)
-            for left in self._left_half_open(index):
-                if left.server_open:
-                    self._listener.close(left, code)
+            for link in self._links_of(index):
+                if link.server_open:
+                    self._reach.touch(index, injection)
+                    self._quiet.settle(link, self._agenda.now)
+                    self._listener.close(link, code)
 
-    def _left_half_open(self, index: int) -> list[Link]:
-        """Return the sockets of a client that are gone at its end and still stand at the server's."""
-        left = [link for link in self._half_open.pop(index, ()) if not self._listener.is_over(link)]
-        if left:
-            self._half_open[index] = left
-        return left
+    def _lose_cursors(self, share: Share, injection: str) -> None:
+        for index in self._plan.population.members(share):
+            link, client = self._links[index], self._clients[index]
+            self._reach.touch(index, injection)
+            if link is not None:
+                self._quiet.settle(link, self._agenda.now)
+            client.lose_cursors()
+            if link is not None and link.live_at is not None:
+                self._listener.watch(link)
+                self._quiet.try_deliveries(link)
+                self._await_beat(link)
 
     def _revoke(self, share: Share, injection: str, reason: str) -> None:
         now = self._agenda.now
         for index in self._plan.population.members(share):
             self._reach.touch(index, injection)
             self._server.revoke(now, subject_of(str(index)), reason, self._clients[index].settings)
-            for link in (self._links[index], *self._orphans.get(index, ())):
-                if link is not None:
-                    self._listener.evict(link, reason)
+            for link in self._links_of(index):
+                self._listener.evict(link, reason)
+
+    def _links_of(self, index: int) -> list[Link]:
+        """Return every link of a client that may stand at the server's end: its present one, and those before it."""
+        link = self._links[index]
+        present = () if link is None else (link,)
+        return list(dict.fromkeys((*present, *self._links_left_open(index), *self._orphans.get(index, ()))))
 
     # --- what clients do
 
-    def _perform(self, index: int, effects: Iterable[clients.Effect]) -> None:
-        for effect in effects:
+    def _perform(self, index: int, asked: Iterable[effects.Effect]) -> None:
+        for effect in asked:
             match effect:
-                case clients.Send(message):
+                case effects.Send(message):
                     self._send_up(index, message)
-                case clients.Timer(name, at, serial):
-                    self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
-                case clients.Mint():
+                case effects.Timer(name, at, serial):
+                    self._set_timer(index, name, at, serial)
+                case effects.Mint():
                     self._mint(index)
-                case clients.Dial(token):
+                case effects.Dial(token):
                     self._dial(index, token.text, token.expires_at)
-                case clients.HangUp():
+                case effects.HangUp():
                     self._hang_up(index)
-                case clients.WentLive():
+                case effects.LetGo():
+                    self._let_go(index)
+                case effects.WentLive():
                     self._go_live(index)
-                case clients.FetchSnapshot(topics, serial):
+                case effects.FetchSnapshot(topics, serial):
                     self._fetch_snapshot(index, topics, serial)
 
-    def _on_timer(self, index: int, name: clients.TimerName, serial: int) -> None:
+    def _set_timer(self, index: int, name: effects.TimerName, at: float, serial: int) -> None:
+        if name == "retry":
+            self._reach.meet(index, "backoff")
+        self._agenda.at(at, Rank.EVENT, self._on_timer, index, name, serial)
+
+    def _on_timer(self, index: int, name: effects.TimerName, serial: int) -> None:
         client = self._clients[index]
         was_held = client.state is clients.State.HELD
-        self._perform(index, client.on_timer(self._agenda.now, name, serial))
+        asked = client.on_timer(self._agenda.now, name, serial)
+        if name == "refresh" and asked:
+            self._reach.meet(index, "refresh")
+        self._perform(index, asked)
         if client.state is clients.State.HELD and not was_held:
             self._reach.meet(index, "held_off")
 
@@ -301,9 +328,9 @@ class _VirtualRun:
         self._minting.discard(index)
         try:
             token = self._issuer.mint(now, str(index), self._plan.fleet.habits.topics, client.settings)
-        except MintFailed:
+        except MintFailed as failed:
             self._metrics.add(("token_mint", "error"))
-            self._perform(index, client.on_mint_failed(now))
+            self._perform(index, client.on_mint_failed(now, failed.reason))
             return
         self._metrics.add(("token_mint", "ok"))
         self._perform(index, client.on_token(now, token))
@@ -336,23 +363,48 @@ class _VirtualRun:
         self._carrier.send(link, "up", Upgrade(token))
 
     def _hang_up(self, index: int) -> None:
-        link = self._links[index]
+        link = self._part_from_link(index)
         if link is None:
             return
+        if link.server_open:
+            self._reach.meet(index, "hang_up")
+        if link.client.settings.network.half_open:
+            self._left_open.setdefault(index, []).append(link)
+            self._listener.watch(link)
+        else:
+            self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+        self._keep_orphan(link)
+
+    def _let_go(self, index: int) -> None:
+        """Let a link stay open with nobody at the client's end; the server finds out by its silence."""
+        link = self._part_from_link(index)
+        if link is not None:
+            self._reach.meet(index, "left_open")
+            self._left_open.setdefault(index, []).append(link)
+            self._listener.watch(link)
+            self._keep_orphan(link)
+
+    def _part_from_link(self, index: int) -> Link | None:
+        link = self._links[index]
+        if link is None:
+            return None
         self._links[index] = None
         self._quiet.settle(link, self._agenda.now)
         self._quiet.forget(link)
         link.client_open = False
         link.replace_timer("beat")
-        if link.server_open:
-            self._reach.meet(index, "hang_up")
-        if link.client.settings.network.half_open:
-            self._half_open.setdefault(index, []).append(link)
-            self._listener.watch(link)
-        else:
-            self._carrier.send(link, "up", _CLOSED_BY_CLIENT)
+        return link
+
+    def _keep_orphan(self, link: Link) -> None:
         if not link.is_clear:
-            self._orphans.setdefault(index, []).append(link)
+            self._orphans.setdefault(link.index, []).append(link)
+
+    def _links_left_open(self, index: int) -> list[Link]:
+        """Return the links that are gone at a client's end, or left alone there, and still stand at the server's."""
+        left = [link for link in self._left_open.pop(index, ()) if not self._listener.is_over(link)]
+        if left:
+            self._left_open[index] = left
+        return left
 
     def _go_live(self, index: int) -> None:
         link = self._links[index]

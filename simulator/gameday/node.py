@@ -26,7 +26,9 @@ from simulator.gameday.spec import NodeSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.control.lease import NodeMessage
     from simulator.errors import InputError
+    from simulator.gameday.roles import Role
 
 REPORT_SECONDS = 0.5
 AFTERWARDS_SECONDS = 60.0
@@ -51,7 +53,7 @@ async def run_node() -> None:
     tasks = [
         asyncio.create_task(role.run()),
         asyncio.create_task(_report_forever(role.state)),
-        asyncio.create_task(_follow(stream, follower, role.now)),
+        asyncio.create_task(_follow(stream, follower, role)),
         asyncio.create_task(stopped.wait()),
     ]
     try:
@@ -67,11 +69,15 @@ async def run_node() -> None:
         _report({"event": "state", **role.state()})
 
 
-async def _follow(stream: asyncio.StreamReader, follower: Follower, now: Callable[[], float]) -> None:
-    await read_feed(stream, follower.take, _complain)
+async def _follow(stream: asyncio.StreamReader, follower: Follower, role: Role) -> None:
+    def take(message: NodeMessage) -> None:
+        follower.take(message)
+        role.begin()
+
+    await read_feed(stream, take, _complain)
     _complain("the controller is gone; back to the baseline when the lease ends")
     expires_at = follower.leased.expires_at
-    left = 0.0 if expires_at is None else max(0.0, expires_at - now())
+    left = 0.0 if expires_at is None else max(0.0, expires_at - role.now())
     await asyncio.sleep(left + AFTERWARDS_SECONDS)
 
 

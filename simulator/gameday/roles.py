@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.conditions import Population
 from simulator.control.bus_client import follow_events
+from simulator.core.metrics import Metrics
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.drivers.live.issuer import TokenEndpoint, derive_access
 from simulator.drivers.live.server import LiveServer, publish_forever
+from simulator.drivers.live.telling import FleetMetrics
 from simulator.drivers.live.threads import Serving, serve_in_thread
 from simulator.drivers.live.token_source import http_token_source
 from simulator.gameday.busing import into_log, join_bus
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from simulator.conditions import Conditions
     from simulator.control.lease import Struck
-    from simulator.core.metrics import Metrics
     from simulator.gameday.spec import NodeSpec
 
 
@@ -54,6 +55,10 @@ class Role(Protocol):
         """Let something happen once."""
         ...
 
+    def begin(self) -> None:
+        """Go on: the controller has spoken for the first time."""
+        ...
+
     def state(self) -> dict[str, Any]:
         """Return what is to be reported."""
         ...
@@ -77,6 +82,9 @@ class _Node:
         self._touched: dict[str, set[int]] = {}
         self._told: dict[tuple[str, str], set[int]] = {}
         del conditions
+
+    def begin(self) -> None:
+        """Go on: the controller has spoken for the first time. Only clients wait for that."""
 
     def _news(self, what: str, clients: Mapping[str, Collection[int]]) -> dict[str, list[int]]:
         """Return the clients under each name that were not reported yet; `what` says of what."""
@@ -195,6 +203,8 @@ class _Fleet(_Node):
         self._lag = LoopLag()
         self._conditions = conditions
         self._fleet: LiveFleet | None = None
+        self._telling: FleetMetrics | None = None
+        self._begun = asyncio.Event()
 
     async def start(self) -> None:
         self._source = http_token_source(self._spec.token_url, derive_access(self._secret))
@@ -208,15 +218,25 @@ class _Fleet(_Node):
             conditions=self._conditions,
             ramp_seconds=self._spec.ramp_seconds,
             clock=self.now,
+            metrics=Metrics(initialise=self._spec.initialise_series),
         )
+        self._telling = FleetMetrics(self._fleet.metrics, self._spec.contract_names)
+        self.port = await self._telling.start(self._spec.host, self._spec.port)
+
+    def begin(self) -> None:
+        """Let the clients begin."""
+        self._begun.set()
 
     async def run(self) -> None:
         assert self._fleet is not None
+        await self._begun.wait()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._lag.run())
             tasks.create_task(self._fleet.run())
 
     async def stop(self) -> None:
+        if self._telling is not None:
+            await self._telling.stop()
         await self._source.aclose()
 
     def apply(self, conditions: Conditions) -> None:
@@ -225,7 +245,7 @@ class _Fleet(_Node):
 
     def strike(self, struck: Struck) -> None:
         assert self._fleet is not None
-        self._fleet.note(struck.injection, struck.impulse)
+        self._fleet.strike(struck.injection, struck.impulse)
 
     def state(self) -> dict[str, Any]:
         assert self._fleet is not None

@@ -129,14 +129,20 @@ class _Day:
     # --- starting
 
     def start(self) -> None:
-        """Start server and token endpoint, then who watches them, then the controller, then the clients."""
+        """Start the processes, then who watches them, then the controller; its first word lets the clients begin."""
         options, scenario = self._options, self._scenario
         token = options.bus_token or options.token
         self._bus = None if options.bus_url is None else open_bus(options.bus_url, token)
         events = {} if options.bus_url is None else {"bus_url": options.bus_url, "bus_token": token}
         server = self._start_node(self._spec("server", host=options.host, port=options.port, **events))
         issuer = self._start_node(self._spec("issuer", host=options.host, port=options.token_port))
-        self._prometheus = self._start_prometheus(server.port, issuer.port)
+        host = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104  # where the fleet finds it
+        fleet = self._start_node(
+            self._spec(
+                "fleet", url=f"ws://{host}:{server.port}/socket/websocket", token_url=f"http://{host}:{issuer.port}"
+            )
+        )
+        self._prometheus = self._start_prometheus(server.port, issuer.port, fleet.port)
         halts = None if options.state_folder is None else HaltFile(options.state_folder)
         controller = Controller(self._baseline, name=secrets.token_hex(8), halted=halts is not None and halts.load())
         self._began_wall, self._began = time.time(), time.monotonic()
@@ -150,12 +156,6 @@ class _Day:
         )
         self._desk = Desk(controller, self._now, halts)
         self._ledger.follow(self._desk)
-        host = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104  # where the fleet finds it
-        fleet = self._start_node(
-            self._spec(
-                "fleet", url=f"ws://{host}:{server.port}/socket/websocket", token_url=f"http://{host}:{issuer.port}"
-            )
-        )
         self._nodes = [server, issuer, fleet]
         sinks: list[Sink] = [node.sink for node in self._nodes]
         beside: list[Callable[[], Awaitable[object]]] = [lambda: announce(self._desk, sinks)]
@@ -195,9 +195,11 @@ class _Day:
             }
         )
 
-    def _start_prometheus(self, server_port: int, issuer_port: int) -> WatchingPrometheus:
+    def _start_prometheus(self, server_port: int, issuer_port: int, fleet_port: int) -> WatchingPrometheus:
         contract, monitoring = self._rehearsal.contract, self._scenario.monitoring
         ports = {"server": server_port, "issuer": issuer_port}
+        if contract.reads("fleet"):
+            ports["fleet"] = fleet_port
         if self._options.prometheus_url is not None:
             labels = tuple(contract.targets.get(process, {}) for process in ports)
             return self._stack.enter_context(UserPrometheus(self._options.prometheus_url, targets=labels))

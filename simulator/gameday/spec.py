@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from simulator.core.client import Habits
-from simulator.core.profiles import PROFILES, Profile
+from simulator.core.profiles import PROFILES
+
+if TYPE_CHECKING:
+    from simulator.core.profile import Profile
 
 Role = Literal["server", "issuer", "fleet"]
 

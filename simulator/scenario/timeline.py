@@ -31,7 +31,7 @@ from simulator.scenario.schema import ENTRY_KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from simulator.core.profiles import Profile
+    from simulator.core.profile import Profile
     from simulator.scenario.loading import LoadedScenario
     from simulator.scenario.schema import Entry, Envelope, Scenario
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +97,30 @@ def test_a_fleet_connects_to_a_server_and_ends_by_itself(service: Service) -> No
     fleet.communicate(timeout=60)
     assert fleet.returncode == 0
     assert service.stop() == 130
+
+
+def test_a_fleet_serves_what_its_clients_tell(service: Service) -> None:
+    fleet = service.start_fleet("--duration", "20s", "--metrics-port", "0")
+    line = _wait_for_line(fleet, r"^metrics http")
+    assert int(_wait_for_line(fleet, r"^(1\d|20) connected").split()[0]) > 9
+    with urllib.request.urlopen(line.split()[1], timeout=5) as answer:
+        text = answer.read().decode()
+    caught_up = re.findall(
+        r'^syncstorm_client_telemetry\{.*event_type="replay".*reason_code="catchup".*\} (\S+)', text, re.MULTILINE
+    )
+    assert sum(map(float, caught_up)) > 9
+    assert "syncstorm_socket_auth" not in text
+    fleet.send_signal(signal.SIGINT)
+    fleet.communicate(timeout=60)
+
+
+def test_a_fleet_whose_metrics_port_is_taken_says_so(service: Service) -> None:
+    port = service.server.split(":")[2].split("/")[0]
+    fleet = service.start_fleet("--duration", "20s", "--metrics-port", port)
+    _, said = fleet.communicate(timeout=60)
+    assert fleet.returncode == 3
+    assert len(said.splitlines()) == 1
+    assert port in said
 
 
 def test_a_fleet_elsewhere_follows_the_controller_over_the_bus(tmp_path: Path) -> None:

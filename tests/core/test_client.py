@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from simulator.conditions import Settings
 from simulator.core.client import (
+    RETURN_SPREAD_SECONDS,
+    SNAPSHOT_PATIENCE_SECONDS,
+    TOKEN_MARGIN_SECONDS,
+    Client,
+    Habits,
+    State,
+)
+from simulator.core.effects import (
     HANG_UP,
     MINT,
-    RETURN_SPREAD_SECONDS,
     SEND_HEARTBEAT,
     SEND_JOIN,
     SEND_LEAVE,
     SEND_TRANSPORT_HEARTBEAT,
-    SNAPSHOT_PATIENCE_SECONDS,
-    TOKEN_MARGIN_SECONDS,
     WENT_LIVE,
-    Client,
     Dial,
     FetchSnapshot,
-    Habits,
     Send,
-    State,
     Timer,
 )
-from simulator.core.log import Event
 from simulator.core.messages import (
     CHANNEL_CLOSED,
     NOTHING,
@@ -38,7 +38,6 @@ from simulator.core.messages import (
     Frame,
     HeartbeatPush,
     HeartbeatState,
-    Joined,
     Problem,
     Refused,
     Reply,
@@ -47,115 +46,26 @@ from simulator.core.messages import (
     StaleTopic,
     Subscribe,
     Subscribed,
-    UpdateBatch,
 )
-from simulator.core.profiles import PROFILES, Backoff, Profile
 from simulator.core.tokens import Token
-
-if TYPE_CHECKING:
-    from simulator.core.client import Effect
-
-TOPICS = ("a", "b")
-HABITS = Habits(session_lifetime_seconds=600.0, offline_seconds=60.0, topics=TOPICS)
-PLAIN = Profile("plain", "backs off 1, 2, 4, 8 s", Backoff(1.0, 2.0, 8.0))
-REJOIN = Backoff(10.0, 1.0, 10.0, table_seconds=(1.0, 2.0, 5.0))
-PHOENIX = {each.name: getattr(PROFILES["phoenix-1.8"], each.name) for each in fields(Profile)}
-HEALTHY = Settings()
-OFFLINE = HEALTHY.with_value("clients.online", value=False)
-TOKEN = Token("token-1", 300.0)
-JOINED = Reply(None, Joined("sub_1", TOPICS))
-SUBSCRIBED = Reply(None, Subscribed("sub_1", TOPICS, {"a": 0, "b": 0}))
-BEAT_ANSWER = Reply(None, HeartbeatState("sub_1", {"a": 0, "b": 0}))
-CONNECTED = (State.DIALING, State.JOINING, State.SUBSCRIBING, State.LIVE)
-
-
-class Means:
-    """Chance without chance: halves, and means."""
-
-    def random(self) -> float:
-        """Return a half."""
-        return 0.5
-
-    def expovariate(self, lambd: float) -> float:
-        """Return the mean."""
-        return 1 / lambd
-
-
-OFFERED = Reply(
-    None,
-    Problem(
-        "stale_cursor",
-        stale_topics=(StaleTopic("a", 3, 5), StaleTopic("b", 1, 2)),
-        snapshot_plan=(SnapshotOffer("a", 9, 300), SnapshotOffer("b", 4, None)),
-    ),
+from tests.core.bench import (
+    BEAT_ANSWER,
+    CONNECTED,
+    HABITS,
+    HEALTHY,
+    JOINED,
+    OFFERED,
+    OFFLINE,
+    PHOENIX,
+    PLAIN,
+    SUBSCRIBED,
+    TOKEN,
+    TOPICS,
+    Bench,
+    Means,
+    batch,
+    kinds,
 )
-"""A stale cursor on two topics, one of which has snapshots."""
-
-
-class Bench:
-    """A client, and the effects of the last thing that happened to it."""
-
-    def __init__(self, state: State = State.OFF, settings: Settings = HEALTHY, **profile: Any) -> None:
-        self.client = Client(replace(PLAIN, **profile), HABITS, Means(), HEALTHY)
-        self.opening = self.timer(self.client.start(10.0), "open")
-        self.closing = self.answering = self.opening
-        self.bring_to(state)
-        assert self.state() is state
-        self.client.settings = settings
-
-    def bring_to(self, state: State) -> None:
-        """Go the straight way to a state, at second 0."""
-        if state is State.OFF:
-            return
-        if state is State.HELD:
-            self.client.on_settings(0.0, OFFLINE)
-            self.fire(self.opening, 0.0)
-            return
-        self.closing = self.timer(self.fire(self.opening, 0.0), "close")
-        dialled = self.client.on_token(0.0, TOKEN)
-        if self.client.profile.rejoin is None:
-            self.answering = self.timer(dialled, "answer")
-        if state is State.STOPPED:
-            self.client.profile = replace(self.client.profile, on_refused="stop")
-        if state in (State.WAITING, State.STOPPED):
-            self.client.receive(0.0, Refused())
-            return
-        if state is State.REJOINING:
-            self.client.profile = replace(self.client.profile, rejoin=REJOIN)
-            self.client.receive(0.0, Accepted())
-            self.client.receive(0.0, ChannelCrashed())
-            return
-        if state is State.RECOVERING:
-            for message in (Accepted(), JOINED, OFFERED):
-                self.client.receive(0.0, message)
-            return
-        for message in (Accepted(), JOINED, SUBSCRIBED)[: CONNECTED.index(state)]:
-            self.client.receive(0.0, message)
-
-    def state(self) -> State:
-        """Return where the client stands."""
-        return self.client.state
-
-    def fire(self, timer: Timer, now: float | None = None) -> list[Effect]:
-        """Let a timer ring."""
-        return self.client.on_timer(timer.at if now is None else now, timer.name, timer.serial)
-
-    @staticmethod
-    def timer(effects: list[Effect], name: str) -> Timer:
-        """Return the timer of that name among effects."""
-        (found,) = [effect for effect in effects if isinstance(effect, Timer) and effect.name == name]
-        return found
-
-
-def kinds(effects: list[Effect]) -> list[str]:
-    """Return what effects are: timers by name, the others by type."""
-    return [effect.name if isinstance(effect, Timer) else type(effect).__name__ for effect in effects]
-
-
-def batch(topic: str, *watermarks: int) -> UpdateBatch:
-    events = tuple(Event(watermark, 0.0) for watermark in watermarks)
-    return UpdateBatch(topic, events, replay_complete=True, heads={topic: watermarks[-1]})
-
 
 # --- opening and closing
 
@@ -272,8 +182,8 @@ def test_retry_backs_off_and_comes_back_with_the_same_token() -> None:
     assert bench.fire(retry)[-1] == Dial(TOKEN)
 
 
-def test_stop_gives_up_until_the_person_opens_the_client_again() -> None:
-    bench = Bench(State.DIALING, on_refused="stop")
+def test_a_client_that_gives_up_stops_until_the_person_opens_it_again() -> None:
+    bench = Bench(State.DIALING, stops_after=((403, 1),))
     assert bench.client.receive(1.0, Refused()) == []
     assert bench.state() is State.STOPPED
     assert bench.fire(bench.answering) == []
@@ -839,3 +749,59 @@ def test_a_client_tells_the_epoch_that_its_cursors_are_from_and_forgets_it_with_
     assert sent.message.epoch == 4
     stale = Problem("stale_cursor", stale_topics=(StaleTopic("a", 3, 0),))
     assert bench.client.receive(9.0, Reply(None, stale)) == [Send(Subscribe(HABITS.topics, {}))]
+
+
+# --- what builds do wrong
+
+
+def test_a_client_that_is_kept_from_both_heartbeats_sends_nothing_and_waits_for_nothing() -> None:
+    silent = HEALTHY.with_value("clients.heartbeats", value=False).with_value(
+        "clients.transport_heartbeats", value=False
+    )
+    for profile in ({}, PHOENIX):
+        bench = Bench(State.LIVE, silent, **profile)
+        assert bench.client.beat(20.0) == []
+        assert not bench.client.awaits_reply
+
+
+def test_a_phoenix_client_without_the_sockets_heartbeat_expects_no_answer_on_the_channel_either() -> None:
+    bench = Bench(State.LIVE, HEALTHY.with_value("clients.transport_heartbeats", value=False), **PHOENIX)
+    assert bench.client.beat(30.0) == [SEND_HEARTBEAT]
+    assert not bench.client.awaits_reply
+
+
+def test_a_client_that_never_beats_sends_nothing() -> None:
+    bench = Bench(State.LIVE, beats_on="none")
+    assert bench.client.beat(20.0) == []
+    assert bench.client.beat(40.0) == []
+    assert bench.state() is State.LIVE
+
+
+def test_a_client_that_expects_no_answers_never_misses_one() -> None:
+    bench = Bench(State.LIVE, expects_answers=False)
+    for at in (20.0, 40.0, 60.0):
+        assert bench.client.beat(at) == [SEND_HEARTBEAT]
+    assert bench.client.receive(60.0, Reply(None, UNMATCHED)) == []
+    assert bench.state() is State.LIVE
+
+
+@pytest.mark.parametrize("deaf", [{"on_phx_close": "unaware"}, {}], ids=["profile", "settings"])
+def test_a_client_that_misses_the_end_of_its_channel_goes_on_and_joins_again_on_its_next_socket(
+    deaf: dict[str, Any],
+) -> None:
+    settings = HEALTHY if deaf else HEALTHY.with_value("clients.hear_phx_close", value=False)
+    bench = Bench(State.LIVE, settings, **deaf)
+    assert bench.client.receive(5.0, CHANNEL_CLOSED) == []
+    assert bench.client.beat(20.0) == [SEND_HEARTBEAT]
+    bench.client.receive(20.0, BEAT_ANSWER)
+    bench.fire(bench.timer(bench.client.receive(25.0, SocketClosed()), "retry"))
+    bench.client.on_token(26.0, TOKEN)
+    assert bench.client.receive(26.0, Accepted()) == [SEND_JOIN]
+
+
+def test_only_a_client_that_follows_heartbeats_takes_their_watermarks_for_its_cursors() -> None:
+    for follows, cursors in ((True, {"a": 9}), (False, {"a": 3})):
+        bench = Bench(State.LIVE, follows_heartbeats=follows)
+        bench.client.cursors = {"a": 3}
+        bench.client.receive(20.0, HeartbeatPush(HeartbeatState("sub_1", {"a": 9, "b": 0})))
+        assert bench.client.cursors == cursors

@@ -41,7 +41,7 @@ from simulator.core.messages import (
     UpdateBatch,
 )
 from simulator.core.pushes import hash_payload
-from simulator.core.wire import V2, WireFrame
+from simulator.core.wire import V1, V2, WireFrame
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
@@ -534,3 +534,15 @@ def test_a_hostile_server_makes_a_message_or_an_error(event: str, payload: dict[
 )
 def test_a_hostile_client_makes_a_message_whatever_its_payload_is(event: str, payload: dict[str, Any]) -> None:
     assert decode_request(json.dumps(["1", 2, "sync:v1", event, payload])).message.ref == 2
+
+
+@pytest.mark.parametrize(("event", "message"), [("phx_close", CHANNEL_CLOSED), ("phx_error", ChannelCrashed())])
+def test_in_the_older_form_the_end_of_a_channel_says_by_its_ref_which_join_it_ends(event: str, message: Any) -> None:
+    text = f'{{"topic":"sync:v1","event":"{event}","payload":{{}},"ref":"3"}}'
+    received = decode_message(text, V1)
+    assert (received.join_ref, received.message) == ("3", message)
+
+
+def test_in_the_older_form_nothing_else_says_which_join_it_belongs_to() -> None:
+    text = '{"topic":"sync:v1","event":"phx_reply","payload":{"status":"ok","response":{}},"ref":"3"}'
+    assert decode_message(text, V1).join_ref is None

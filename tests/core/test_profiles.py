@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.core.profiles import PROFILES, Backoff
+from simulator.core.profile import Backoff
+from simulator.core.profiles import PROFILES
 
 
 class Fixed:

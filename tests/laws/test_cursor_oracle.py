@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from simulator.conditions import Settings
 from simulator.core import client as clients
+from simulator.core import effects
 from simulator.core.log import EventLog
 from simulator.core.messages import Accepted, ErrorPush, SocketClosed, Subscribe, Subscribed, UpdateBatch
 from simulator.core.metrics import Metrics
@@ -166,17 +167,17 @@ class World(RuleBasedStateMachine):
                 person.told += 1
             self.perform(person, person.client.receive(self.now, message))
 
-    def perform(self, person: Person, effects: Iterable[clients.Effect]) -> None:
+    def perform(self, person: Person, asked: Iterable[effects.Effect]) -> None:
         """Do what a client wants done."""
-        for effect in effects:
+        for effect in asked:
             match effect:
-                case clients.Send(message) if person.session is not None:
+                case effects.Send(message) if person.session is not None:
                     self.ask(person, message)
-                case clients.FetchSnapshot(topics, serial):
+                case effects.FetchSnapshot(topics, serial):
                     heads = self.server.take_snapshot(topics, self.CONDITIONS)
                     person.anchors.update(heads)
                     self.perform(person, person.client.on_snapshot(self.now, heads, serial))
-                case clients.HangUp() if person.session is not None:
+                case effects.HangUp() if person.session is not None:
                     person.session.end(self.now, "normal")
                     person.session = None
 

@@ -1,14 +1,16 @@
-"""Lazy and eager runs agree for clients that stay on a socket whose channel has ended, or that join again on it."""
+"""Lazy and eager runs agree for every kind of client, also where its channel ends and its socket stays."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import pytest
 
 from simulator.conditions import Share
 from simulator.core.plan import Step
+from simulator.core.profiles import PROFILES
 from simulator.drivers.virtual import run_virtual
 
 if TYPE_CHECKING:
@@ -29,11 +31,47 @@ def check(run: Plan) -> None:
     assert lazy == eager
 
 
+def mixed(plan: Plan) -> Plan:
+    """Return a plan with every client profile, one after another."""
+    profiles = tuple(islice(cycle(PROFILES.values()), plan.population.size))
+    return replace(plan, fleet=replace(plan.fleet, profiles=profiles))
+
+
+def test_lazy_and_eager_runs_of_all_kinds_of_clients_agree_under_every_fault(
+    plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
+) -> None:
+    check(mixed(plan((make_fault(fault_name), START, END), clients=20, seconds=1200.0)))
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [
+        ("network.latency", 0.25),
+        ("network.latency", 7.0),
+        ("network.black_hole", True),
+        ("liveness.transport_idle", 10.0),
+        ("liveness.timeout", 25.0),
+        ("clients.close_sockets", False),
+        ("clients.transport_heartbeats", False),
+        ("clients.hear_phx_close", False),
+        ("clients.refresh_tokens", False),
+    ],
+)
+def test_lazy_and_eager_runs_of_all_kinds_of_clients_agree_on_single_knobs(
+    plan: PlanFactory, knob: str, value: object
+) -> None:
+    calm = mixed(plan())
+    base = calm.steps[0].conditions
+    leaky = base.vary("clients.close_sockets", value=False, share=Share(0.3))
+    varied = leaky.vary(knob, value, Share(0.5))
+    check(replace(calm, steps=(*calm.steps, Step(200.0, leaky), Step(START, varied), Step(END, base))))
+
+
 @pytest.mark.parametrize("profile", PHOENIX)
 def test_lazy_and_eager_runs_of_phoenix_clients_agree_under_every_fault(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str, profile: str
 ) -> None:
-    check(plan((make_fault(fault_name), START, END), profile=profile))
+    check(plan((make_fault(fault_name), START, END), profile=profile, clients=20, seconds=1200.0))
 
 
 @pytest.mark.parametrize(

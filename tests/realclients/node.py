@@ -1,4 +1,4 @@
-"""The Node process with the clients in it: commands go in, and what the clients did is kept as it happened."""
+"""The process with the clients in it: commands go in, and what the clients did is kept as it happened."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -33,29 +34,45 @@ def install_packages() -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may run tests
         installed, asked = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
         if not installed.exists() or installed.stat().st_mtime < asked.stat().st_mtime:
-            done = subprocess.run(
-                [npm, "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                pytest.fail(f"npm ci in {HERE} failed:\n{done.stdout}{done.stderr}", pytrace=False)
+            _run(npm, "ci", "--no-audit", "--no-fund")
     return node
+
+
+def install_realtime() -> str:
+    """Install the PyPI package into a virtual environment of its own, unless that was done, and return its Python."""
+    venv, asked = HERE / ".venv", HERE / "requirements.txt"
+    done, python = venv / "installed.txt", venv / "bin" / "python"
+    with (HERE / ".gitignore").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists() or done.read_text() != asked.read_text():
+            # Debian's Python comes without ensurepip; another's pip can install into any environment.
+            _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv))
+            _run(sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "-r", str(asked))
+            done.write_text(asked.read_text())
+    return str(python)
+
+
+def _run(*command: str) -> None:
+    ended = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        pytest.fail(f"{' '.join(command)} failed:\n{ended.stdout}{ended.stderr}", pytrace=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a client did or heard, at a time of the Node process."""
+    """Something that a client did or heard, at a time of the clients' process."""
 
     at: float
     name: str
     more: dict[str, Any]
 
 
-class NodeClients:
-    """Phoenix clients, each by the name that it was started with."""
+class Clients:
+    """Clients in a process that a command starts, each by the name that it was started with."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, *command: str) -> None:
         self._process = subprocess.Popen(
-            [node, "drive.mjs"], cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         self._events: dict[str, list[Event]] = defaultdict(list)
         self._reader = threading.Thread(target=self._read)
@@ -91,7 +108,7 @@ class NodeClients:
         """Wait until a condition holds, and fail if that takes too long or the process ends."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert self._process.poll() is None, "the Node process ended"
+            assert self._process.poll() is None, "the process of the clients ended"
             assert time.monotonic() < deadline, f"{what} did not come in {PATIENCE_SECONDS:g} s"
             time.sleep(POLL_SECONDS)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.core.session import State
-from tests.realclients.node import NodeClients, install_packages
+from tests.realclients.node import Clients, install_packages
 from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash, revoke
 from tests.realclients.teeth import DELAYS, TEETH
 
@@ -63,7 +63,7 @@ PARTS: dict[str, Part] = {
 class Played:
     """What happened to every client, and what the servers counted."""
 
-    def __init__(self, clients: NodeClients) -> None:
+    def __init__(self, clients: Clients) -> None:
         self.counts: dict[str, dict[Key, int]] = {}
         self._clients = clients
 
@@ -93,7 +93,7 @@ class Played:
 def played() -> Played:
     """Play all parts with all versions."""
     node = install_packages()
-    with Stage() as stage, NodeClients(node) as clients:
+    with Stage() as stage, Clients(node, "drive.mjs") as clients:
         played = Played(clients)
         for number, (version, name) in enumerate((version, name) for version in VERSIONS for name in PARTS):
             start(stage, clients, number, version, name)
@@ -102,7 +102,7 @@ def played() -> Played:
     return played
 
 
-def start(stage: Stage, clients: NodeClients, number: int, version: str, name: str) -> None:
+def start(stage: Stage, clients: Clients, number: int, version: str, name: str) -> None:
     part = PARTS[name]
     if part.treatment is not None:
         stage.treatments[number] = part.treatment

@@ -6,7 +6,7 @@ nothing. So a counter whose name does not end so goes out without a type, and Pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -17,11 +17,9 @@ from simulator.core.metrics import INSTRUMENTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from simulator.core.metrics import Instrument, Key, Metrics
+    from simulator.core.metrics import Instrument, Key, Metrics, Process
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-Process = Literal["server", "issuer"]
 
 
 class Exposed(TypedDict):

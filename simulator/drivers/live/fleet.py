@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, cast
 
-from simulator.conditions import CloseConnections, DropConnections, RevokeSessions
+from simulator.conditions import CloseConnections, DropConnections, LoseCursors, RevokeSessions
 from simulator.core.client import Client
+from simulator.core.metrics import Metrics
 from simulator.drivers.live.member import Member
 from simulator.drivers.live.outside import Outside
 from simulator.drivers.live.snapshot_source import HttpSnapshotSource
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from simulator.conditions import Conditions, Impulse, Population
     from simulator.core.client import Habits
-    from simulator.core.profiles import Profile
+    from simulator.core.profile import Profile
     from simulator.drivers.live.outside import SnapshotSource, TokenSource
 
 STOP_SECONDS = 3.0
@@ -45,6 +46,7 @@ class LiveFleet:
         members: range | None = None,
         clock: Callable[[], float] | None = None,
         snapshot: SnapshotSource | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         assert len(profiles) == population.size
         self._population = population
@@ -53,13 +55,16 @@ class LiveFleet:
         self._own_source = HttpSnapshotSource(url) if snapshot is None else None
         source = snapshot or cast("SnapshotSource", self._own_source)
         self._outside = Outside(url=url, mint=mint, snapshot=source, reach=self._reach, clock=clock)
+        self.metrics = Metrics() if metrics is None else metrics
+        """What the clients tell about themselves."""
         self._conditions = conditions
         self._members: dict[int, Member] = {}
         resolved = conditions.settings_by_client(population)
         for index in members if members is not None else range(population.size):
             settings, altered = resolved[index]
             chance = random.Random(f"{seed}/{index}")  # noqa: S311  # the same draws as in virtual time, no secret
-            self._members[index] = Member(index, Client(profiles[index], habits, chance, settings), self._outside)
+            client = Client(profiles[index], habits, chance, settings, self.metrics)
+            self._members[index] = Member(index, client, self._outside)
             self._reach.alter(index, altered)
 
     @property
@@ -113,8 +118,13 @@ class LiveFleet:
         for index, member in self._members.items():
             member.change(*resolved[index])
 
-    def note(self, injection: str, impulse: Impulse) -> None:
-        """Note which members an impulse will meet; to be called before the server acts on it."""
+    def strike(self, injection: str, impulse: Impulse) -> None:
+        """Let something happen once to the members, or note whom it will meet; to be called before the server acts."""
+        if isinstance(impulse, LoseCursors):
+            for index, member in self._members.items():
+                if self._population.includes(index, impulse.share):
+                    self._reach.touch(index, injection)
+                    member.lose_cursors()
         if isinstance(impulse, CloseConnections | DropConnections):
             for index, member in self._members.items():
                 if member.is_connected and self._population.includes(index, impulse.share):

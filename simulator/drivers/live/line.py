@@ -13,8 +13,19 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.protocol import State
 
 from simulator.core.codec import Received, decode_message, encode_request
-from simulator.core.messages import Accepted, ChannelClosed, Join, Leave, Refused, SocketClosed, Upgrade
+from simulator.core.messages import (
+    TRANSPORT,
+    Accepted,
+    ChannelClosed,
+    Join,
+    Leave,
+    Refused,
+    Reply,
+    SocketClosed,
+    Upgrade,
+)
 from simulator.core.server import TOKEN_STATUSES
+from simulator.core.wire import V2, form_of
 from simulator.drivers.live.path import Path
 from simulator.errors import FrameError
 
@@ -66,6 +77,8 @@ class Line:
 
     __slots__ = (
         "_accepted_at",
+        "_form",
+        "_heard",
         "_is_closing",
         "_join_ref",
         "_left_ref",
@@ -83,7 +96,7 @@ class Line:
         "live_at",
     )
 
-    def __init__(self, outside: Outside, owner: Owner, network: Network, version: ClientVersion) -> None:
+    def __init__(self, outside: Outside, owner: Owner, network: Network, version: ClientVersion, vsn: str) -> None:
         self.is_open = True
         self.live_at: float | None = None
         self.beats = 0
@@ -94,8 +107,10 @@ class Line:
         self._path = Path(outside, network, self._arrive)
         self._socket: ClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._form = form_of(vsn) or V2
         self._refs = 0
         self._join_ref: str | None = None
+        self._heard = False
         self._is_closing = False
         self._left_ref: str | None = None
         self._accepted_at = 0.0
@@ -120,10 +135,10 @@ class Line:
         self._refs += 1
         ref = str(self._refs)
         if isinstance(message, Join):
-            self._join_ref = ref
+            self._join_ref, self._heard = ref, False
         elif isinstance(message, Leave):
             self._left_ref = self._join_ref
-        self._path.carry("up", (message, encode_request(replace(message, ref=ref), self._join_ref)))
+        self._path.carry("up", (message, encode_request(replace(message, ref=ref), self._join_ref, self._form)))
 
     def hang_up(self) -> None:
         """Close the socket; the client hears nothing more of it, and nor does the server if it is left half-open."""
@@ -131,6 +146,11 @@ class Line:
         if not self._network.half_open:
             self._path.carry("up", _CLOSED_BY_CLIENT)
         self._drop_unsent_upgrade()
+        self._end_if_over()
+
+    def let_go(self) -> None:
+        """Leave the socket open, and hear nothing more of it."""
+        self.is_open = False
         self._end_if_over()
 
     def set_network(self, network: Network) -> None:
@@ -175,11 +195,25 @@ class Line:
     def _hear(self, message: Any) -> None:
         """Let the client hear of a message, unless it has hung up or the message is about an earlier join."""
         if isinstance(message, Received):
-            if message.join_ref not in (None, self._join_ref):
+            if self._is_outdated(message):
                 return
             message = message.message
         if self.is_open:
             self._owner.hear(self, message)
+
+    def _is_outdated(self, received: Received[ServerMessage]) -> bool:
+        """Tell whether a message is about an earlier join.
+
+        Frames of the older form do not name their join, but each join has a reply that nothing overtakes.
+        """
+        message = received.message
+        if received.join_ref is not None:
+            return received.join_ref != self._join_ref
+        if self._form is V2 or (isinstance(message, Reply) and message.topic == TRANSPORT):
+            return False
+        if isinstance(message, Reply) and message.ref == self._join_ref:
+            self._heard = True
+        return not self._heard
 
     def _read(self, data: str | bytes) -> None:
         """Hand on what the server sent.
@@ -189,7 +223,7 @@ class Line:
         """
         if isinstance(data, bytes):
             raise FrameError("a server of this channel sends text")
-        received = decode_message(data)
+        received = decode_message(data, self._form)
         asked_for = received.join_ref is not None and received.join_ref == self._left_ref
         if not (asked_for and isinstance(received.message, ChannelClosed)):
             self._owner.on_answered(received.message)
@@ -199,7 +233,7 @@ class Line:
 
     async def _run(self, token: str) -> None:
         try:
-            socket = await self._outside.dial(token, self._version)
+            socket = await self._outside.dial(token, self._form.vsn, self._version)
         except InvalidStatus as refusal:
             self._on_refused(refusal.response.status_code)
         except (OSError, WebSocketException):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.core import client as clients
+from simulator.core import effects
 from simulator.core.compatibility import version_of
 from simulator.core.messages import Accepted, ChannelClosed, ErrorPush, Join, Refused, Subscribe, Upgrade
 from simulator.core.server import TOKEN_STATUSES
@@ -45,7 +46,7 @@ class Member:
         self._outside = outside
         self._line: Line | None = None
         self._lines: dict[Line, None] = {}
-        self._timers: dict[clients.TimerName, asyncio.TimerHandle] = {}
+        self._timers: dict[effects.TimerName, asyncio.TimerHandle] = {}
         self._beat_timer: asyncio.TimerHandle | None = None
         self._minting: asyncio.Task[None] | None = None
         self._fetching: asyncio.Task[None] | None = None
@@ -63,7 +64,7 @@ class Member:
     def start(self, now: float, ramp_seconds: float) -> None:
         """Begin: the ramp runs from `now`."""
         for effect in self._client.start(ramp_seconds):
-            assert isinstance(effect, clients.Timer)
+            assert isinstance(effect, effects.Timer)
             self._set_timer(effect.name, now + effect.at, effect.serial)
 
     def change(self, settings: Settings, altered: dict[str, str]) -> None:
@@ -72,12 +73,12 @@ class Member:
         reach.alter(self._index, altered)
         if settings == self._client.settings:
             return
-        effects = self._client.on_settings(self._outside.now(), settings)
+        asked = self._client.on_settings(self._outside.now(), settings)
         for each in self._lines:
             each.set_network(settings.network)
         if self.state is clients.State.HELD:
             reach.meet(self._index, "held_off")
-        self._perform(effects)
+        self._perform(asked)
         for each in tuple(self._lines):
             each.release()
         if line is not None and line.is_open:
@@ -98,34 +99,41 @@ class Member:
 
     # --- what the client does
 
-    def _perform(self, effects: Iterable[clients.Effect]) -> None:
-        for effect in effects:
+    def _perform(self, asked: Iterable[effects.Effect]) -> None:  # noqa: C901  # a case for each effect
+        for effect in asked:
             match effect:
-                case clients.Send(message):
+                case effects.Send(message):
                     if self._line is not None:
                         self._line.send(message)
-                case clients.Timer(name, at, serial):
+                case effects.Timer(name, at, serial):
                     self._set_timer(name, at, serial)
-                case clients.Mint():
+                case effects.Mint():
                     self._mint()
-                case clients.Dial(token):
+                case effects.Dial(token):
                     self._dial(token.text, token.expires_at)
-                case clients.HangUp():
+                case effects.HangUp():
                     self._hang_up()
-                case clients.WentLive():
+                case effects.LetGo():
+                    self._let_go()
+                case effects.WentLive():
                     self._go_live()
-                case clients.FetchSnapshot(topics, serial):
+                case effects.FetchSnapshot(topics, serial):
                     self._fetch_snapshot(topics, serial)
 
-    def _set_timer(self, name: clients.TimerName, at: float, serial: int) -> None:
+    def _set_timer(self, name: effects.TimerName, at: float, serial: int) -> None:
+        if name == "retry":
+            self._outside.reach.meet(self._index, "backoff")
         replaced = self._timers.get(name)
         if replaced is not None:
             replaced.cancel()
         self._timers[name] = self._outside.call_at(at, self._on_timer, name, serial)
 
-    def _on_timer(self, name: clients.TimerName, serial: int) -> None:
+    def _on_timer(self, name: effects.TimerName, serial: int) -> None:
         was_held = self.state is clients.State.HELD
-        self._perform(self._client.on_timer(self._outside.now(), name, serial))
+        asked = self._client.on_timer(self._outside.now(), name, serial)
+        if name == "refresh" and asked:
+            self._outside.reach.meet(self._index, "refresh")
+        self._perform(asked)
         if self.state is clients.State.HELD and not was_held:
             self._outside.reach.meet(self._index, "held_off")
 
@@ -138,9 +146,9 @@ class Member:
     async def _ask_for_token(self) -> None:
         try:
             token = await self._outside.mint(self._outside.now(), self._index)
-        except MintFailed:
+        except MintFailed as failed:
             self._minting = None
-            self._perform(self._client.on_mint_failed(self._outside.now()))
+            self._perform(self._client.on_mint_failed(self._outside.now(), failed.reason))
         else:
             self._minting = None
             self._perform(self._client.on_token(self._outside.now(), token))
@@ -167,18 +175,33 @@ class Member:
             self._outside.reach.meet(self._index, "expired_token")
         self._outside.reach.meet(self._index, "path")
         settings = self._client.settings
-        line = self._line = Line(self._outside, self, settings.network, version_of(settings))
+        line = Line(self._outside, self, settings.network, version_of(settings), self._client.profile.vsn)
+        self._line = line
         self._lines[line] = None
         line.dial(token)
 
     def _hang_up(self) -> None:
-        line, self._line = self._line, None
-        if self._beat_timer is not None:
-            self._beat_timer.cancel()
+        line = self._part_from_line()
         if line is not None:
             if line.is_up:
                 self._outside.reach.meet(self._index, "hang_up")
             line.hang_up()
+
+    def _let_go(self) -> None:
+        line = self._part_from_line()
+        if line is not None:
+            self._outside.reach.meet(self._index, "left_open")
+            line.let_go()
+
+    def _part_from_line(self) -> Line | None:
+        line, self._line = self._line, None
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+        return line
+
+    def lose_cursors(self) -> None:
+        """Forget every cursor, as a client does whose storage was wiped."""
+        self._client.lose_cursors()
 
     def _go_live(self) -> None:
         line = self._line
@@ -224,6 +247,8 @@ class Member:
             self._outside.reach.meet(self._index, "stale")
         elif isinstance(message, Refused | ChannelClosed) or is_harm(message):
             self._outside.reach.harmed.add(self._index)
+        if isinstance(message, ChannelClosed):
+            self._outside.reach.meet(self._index, "channel_closed")
 
     def on_old_age(self) -> None:
         """Take note that a proxy ended a socket because of its age."""

@@ -13,7 +13,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.uri import parse_uri
 
 from simulator.core.tokens import Token
-from simulator.core.wire import V2
 from simulator.drivers.live.upgrade import write_version
 
 if TYPE_CHECKING:
@@ -96,10 +95,10 @@ class Outside:
         task.add_done_callback(self._on_done)
         return task
 
-    async def dial(self, token: str, version: ClientVersion) -> ClientConnection:
-        """Open a socket with a token, as a client of some version; who waits too long cancels it."""
+    async def dial(self, token: str, vsn: str, version: ClientVersion) -> ClientConnection:
+        """Open a socket with a token, for a form of frames and a client's version; who waits too long cancels it."""
         joint = "&" if "?" in self._url else "?"
-        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': V2.vsn, **write_version(version)})}"
+        url = f"{self._url}{joint}{urlencode({'token': token, 'vsn': vsn, **write_version(version)})}"
         async with self._turn():
             return await connect(
                 url,

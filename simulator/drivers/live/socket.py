@@ -12,6 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State as ConnectionState
 
 from simulator.conditions import is_close_code
+from simulator.core.alias import AliasedForm, asks_for_alias
 from simulator.core.codec import decode_request, encode_message
 from simulator.core.messages import (
     CHANNEL,
@@ -127,10 +128,14 @@ class Socket:
             self.close(NO_TEXT, "the channel has no binary frames")
             return None
         try:
-            return decode_request(data, self.form)
+            received = decode_request(data, self.form)
+            if asks_for_alias(received.message):
+                self.form = AliasedForm(self.form)
+                received = decode_request(data, self.form)
         except FrameError:
             self.close(NO_FRAME)
             return None
+        return received
 
     def takes_long(self, received: Received[ClientMessage]) -> bool:
         """Tell whether a message is a join that takes its time, with the socket unread meanwhile."""

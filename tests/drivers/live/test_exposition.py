@@ -13,7 +13,8 @@ from simulator.core.metrics import INSTRUMENTS, Metrics
 from simulator.drivers.live.exposition import OWN_NAMES, make_registry, write_metrics
 
 if TYPE_CHECKING:
-    from simulator.drivers.live.exposition import Names, Process
+    from simulator.core.metrics import Process
+    from simulator.drivers.live.exposition import Names
     from tests.drivers.live.conftest import LiveBench, RunLive
 
 CONTRACT = load_contract("openagents-khala")
@@ -61,7 +62,7 @@ def test_every_value_comes_out_under_its_own_labels() -> None:
     assert found[f"{prefix}replay_catchup_duration_ms_sum", stale] == 12
     lagging = frozenset({("event_type", "a"), ("status", "lagging")})
     assert found[f"{prefix}replay_lag_events", lagging] == 3
-    assert len(found) == sum(key[0] != "token_mint" for key in metrics.values)
+    assert len(found) == sum(key[0] not in {"token_mint", "client_telemetry"} for key in metrics.values)
 
 
 def test_each_process_shows_its_own_instruments() -> None:

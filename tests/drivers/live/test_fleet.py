@@ -12,7 +12,8 @@ from websockets.asyncio.server import serve
 
 from simulator.conditions import Conditions, DropConnections, Population, Settings, Share
 from simulator.core.client import Habits
-from simulator.core.profiles import PROFILES, Backoff
+from simulator.core.profile import Backoff
+from simulator.core.profiles import PROFILES
 from simulator.core.tokens import Token
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.errors import MintFailed
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.server import ServerConnection
 
-    from simulator.core.profiles import Profile
+    from simulator.core.profile import Profile
     from simulator.drivers.live.outside import TokenSource
     from tests.drivers.live.conftest import RunLive
 
@@ -134,7 +135,7 @@ def test_a_dropped_connection_is_opened_again_from_its_cursor(run_live: RunLive)
         async with _fleet_on(bench) as fleet:
             await _until(lambda: fleet.states() == {"live": SIZE})
             drop = DropConnections(Share(0.5))
-            fleet.note("drop", drop)
+            fleet.strike("drop", drop)
             struck = bench.server.strike(drop)
             assert fleet.touched["drop"] == set(struck)
             assert len(struck) == SIZE // 2

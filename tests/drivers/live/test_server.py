@@ -428,3 +428,29 @@ def test_the_garbage_collector_is_calmed_only_on_request() -> None:
     finally:
         gc.unfreeze()
         gc.set_threshold(*before)
+
+
+def test_who_joins_by_the_realtime_alias_is_served_under_it(run_live: RunLive) -> None:
+    """Beside a client that joined by the channel's own name, and with the same text but for the topic."""
+
+    async def script(bench: LiveBench) -> None:
+        async with bench.client(0) as plain, bench.client(1) as realtime:
+            await plain.join()
+            await plain.subscribe("a")
+            alias = "realtime:sync:v1"
+            for ref, event, payload in (("1", "phx_join", {"config": {}}), ("2", "sync:subscribe", {"topics": ["a"]})):
+                await realtime.send("1", ref, alias, event, payload)
+                assert (await realtime.receive())[:4] == ["1", ref, alias, "phx_reply"]
+            bench.server.publish("a", "news")
+            assert (await plain.receive())[2:4] == ["sync:v1", "sync:update_batch"]
+            assert [(await realtime.receive())[2:4] for _ in "bf"] == [
+                [alias, "sync:update_batch"],
+                [alias, "sync:frame"],
+            ]
+            await realtime.send(None, "3", "phoenix", "heartbeat", {})
+            assert (await realtime.receive())[2] == "phoenix"
+            await realtime.send("1", "4", alias, "phx_leave", {})
+            assert [(await realtime.receive())[2:4] for _ in "rc"] == [[alias, "phx_reply"], [alias, "phx_close"]]
+        assert bench.server.metrics.values["socket_connection", "connect", "ok"] == 2
+
+    run_live(script)

@@ -80,6 +80,7 @@ class _Twin:
             ramp_seconds=plan.fleet.ramp_seconds,
             clock=loop.time,
             snapshot=self._snapshot,
+            metrics=self._server.metrics,
         )
         self._met: dict[str, set[int]] = {}
         for step in plan.steps:
@@ -117,7 +118,7 @@ class _Twin:
         self._contexts[Rank.LOOK].run(self._server.apply, step.conditions)
         self._contexts[Rank.EVENT].run(self._fleet.apply, step.conditions)
         for injection, impulse in step.impulses:
-            self._fleet.note(injection, impulse)
+            self._fleet.strike(injection, impulse)
             met = self._contexts[Rank.LOOK].run(self._server.strike, impulse)
             if isinstance(impulse, PurgeTopics | ResetSequences):
                 self._met.setdefault(injection, set()).update(met)
