@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.alerting.exposition import Exposition, Family, Labels, Series
+from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.core.metrics import INSTRUMENTS
 from simulator.documents import Document, explain_misfit, load_documents
 from simulator.errors import InputError, Place, unknown_name
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from simulator.alerting.exposition import Labels
+    from simulator.core.exporter import Look
     from simulator.core.metrics import Instrument, Key
     from simulator.core.recording import Recording
+
+    Column = tuple[str, str, Labels]
+    """What a series is called: its family, its sample name and its labels."""
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
 LabelName = Annotated[str, Field(pattern=r"^_?[a-zA-Z][a-zA-Z0-9_]*$")]
@@ -52,18 +58,15 @@ class Contract(BaseModel):
 
     def expose(self, recording: Recording) -> Exposition:
         """Return what the scrapes of a recording showed under this contract."""
-        columns: dict[str, list[tuple[Key, list[int | None]]]] = {}
-        for key in recording.series_keys():
-            columns.setdefault(key[0], []).append((key, [values.get(key) for values in recording.scrapes]))
-        families = [self._up(len(recording.times))]
+        families = [self._up(recording.failed)]
         for name, metric in self.metrics.items():
             instrument = INSTRUMENTS[name]
-            series = tuple(
-                Series(_sample_name(metric, instrument, key), self._labels(metric, instrument, key), values)
-                for key, values in columns.get(name, ())
-            )
-            if series:
-                families.append(Family(metric.name, instrument.kind, instrument.help, series))
+            by_family: dict[str, list[Series]] = {}
+            for (family, sample, labels), values in self._columns(recording, name, metric).items():
+                by_family.setdefault(family, []).append(Series(sample, labels, values))
+            families += [
+                Family(family, instrument.kind, instrument.help, tuple(series)) for family, series in by_family.items()
+            ]
         return Exposition(
             recording.scrape_interval_seconds,
             recording.scrape_offset_seconds,
@@ -71,18 +74,31 @@ class Contract(BaseModel):
             tuple(families),
         )
 
-    def _up(self, scrapes: int) -> Family:
-        targets = [tuple(sorted(labels.items())) for labels in self.targets.values()]
-        series = tuple(Series("up", labels, [1] * scrapes) for labels in targets)
+    def _columns(self, recording: Recording, name: str, metric: Metric) -> dict[Column, list[int | None]]:
+        """Return the values of each series of an instrument, scrape by scrape, by what it was called then."""
+        columns: dict[Column, list[int | None]] = {}
+        called: dict[tuple[int, Key], Column] = {}
+        count = len(recording.times)
+        for index, (values, look) in enumerate(zip(recording.scrapes, recording.looks, strict=True)):
+            for key in (key for key in values if key[0] == name):
+                known = (id(look), key)
+                if known not in called:
+                    called[known] = self._call(metric, INSTRUMENTS[name], key, look)
+                columns.setdefault(called[known], [None] * count)[index] = values[key]
+        return dict(sorted(columns.items()))
+
+    def _call(self, metric: Metric, instrument: Instrument, key: Key, look: Look) -> Column:
+        family = look.metric(instrument.name, metric.name)
+        sample = f"{family}_{key[-1]}" if instrument.kind == "summary" else family
+        own = look.labels(instrument, metric.labels, key)
+        return family, sample, tuple(sorted({**self.targets.get(instrument.process, {}), **own}.items()))
+
+    def _up(self, failed: Sequence[frozenset[str]]) -> Family:
+        series = tuple(
+            Series("up", tuple(sorted(labels.items())), [int(process not in gone) for gone in failed])
+            for process, labels in self.targets.items()
+        )
         return Family("up", "gauge", "Whether the target answered the scrape.", series)
-
-    def _labels(self, metric: Metric, instrument: Instrument, key: Key) -> Labels:
-        own = {metric.labels[label]: value for label, value in zip(instrument.labels, key[1:], strict=False)}
-        return tuple(sorted({**self.targets.get(instrument.process, {}), **own}.items()))
-
-
-def _sample_name(metric: Metric, instrument: Instrument, key: Key) -> str:
-    return f"{metric.name}_{key[-1]}" if instrument.kind == "summary" else metric.name
 
 
 def load_contract(name: str, place: Place | None = None, folder: Path | None = None) -> Contract:

@@ -12,12 +12,23 @@ from simulator.conditions.fault import (
     Impulse,
     PurgeTopics,
     ResetCounters,
+    ResetExporter,
     parse_parameters,
     summary_of,
 )
 from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
-from simulator.conditions.value import CloseCode, Seconds, Setting, is_close_code, parse_value, setting, settings_of
+from simulator.conditions.value import (
+    CloseCode,
+    Pairs,
+    Seconds,
+    Setting,
+    Words,
+    is_close_code,
+    parse_value,
+    setting,
+    settings_of,
+)
 from simulator.conditions.varied import Conditions, Variation, knobs_of
 
 __all__ = [
@@ -30,14 +41,17 @@ __all__ = [
     "Fault",
     "Impulse",
     "Knob",
+    "Pairs",
     "Population",
     "PurgeTopics",
     "ResetCounters",
+    "ResetExporter",
     "Seconds",
     "Setting",
     "Settings",
     "Share",
     "Variation",
+    "Words",
     "is_close_code",
     "knobs_of",
     "parse_knob",

@@ -37,11 +37,18 @@ class ResetCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetExporter:
+    """The server's counters begin at zero again while it goes on; those of the share count as met by it."""
+
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
 class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
 
-Impulse = DropConnections | CloseConnections | ResetCounters | PurgeTopics
+Impulse = DropConnections | CloseConnections | ResetCounters | ResetExporter | PurgeTopics
 """Something that happens once."""
 
 
@@ -55,6 +62,9 @@ class Fault:
 
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
+
+    codes: ClassVar[tuple[str, ...]] = ()
+    """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
 
     live_only: ClassVar[bool] = False
     """Whether virtual time has nothing like it, so that only a live system can have the fault."""

@@ -18,6 +18,7 @@ Point = Literal[
     "replay",
     "stall",
     "scrape",
+    "view",
 ]
 
 KNOBS_AT: dict[Point, tuple[str, ...]] = {
@@ -59,6 +60,14 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "replay": ("delivery.replay_batch",),
     "stall": ("server.stall", "server.stall_every"),
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
+    "view": (
+        "exporter.renames",
+        "exporter.unfed",
+        "exporter.frozen",
+        "exporter.born_late",
+        "exporter.split",
+        "exporter.merged",
+    ),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
 
@@ -82,6 +91,12 @@ class Reach:
             for knob in KNOBS_AT[point]:
                 if knob in altered:
                     self.touch(client, altered[knob])
+
+    def meet_all(self, point: Point) -> None:
+        """Somebody looked at the system as a whole: every client meets what is altered there."""
+        if any(knob in altered for altered in self._altered[:1] for knob in KNOBS_AT[point]):
+            for client in range(len(self._altered)):
+                self.meet(client, point)
 
     def touch(self, client: int, injection: str) -> None:
         """A client met an injection."""

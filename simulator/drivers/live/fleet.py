@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from simulator.conditions import CloseConnections, DropConnections
+from simulator.conditions import CloseConnections, DropConnections, ResetExporter
 from simulator.core.client import Client
 from simulator.drivers.live.member import Member
 from simulator.drivers.live.outside import Outside
@@ -112,4 +112,8 @@ class LiveFleet:
         if isinstance(impulse, CloseConnections | DropConnections):
             for index, member in self._members.items():
                 if member.is_connected and self._population.includes(index, impulse.share):
+                    self._reach.touch(index, injection)
+        if isinstance(impulse, ResetExporter):
+            for index in self._members:
+                if self._population.includes(index, impulse.share):
                     self._reach.touch(index, injection)

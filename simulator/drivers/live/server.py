@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters
+from simulator.conditions import CloseConnections, DropConnections, PurgeTopics, ResetCounters, ResetExporter
+from simulator.core.exporter import Exporter as Shown
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
 from simulator.core.server import SyncServer
@@ -32,9 +33,11 @@ from simulator.drivers.reach import KNOBS_AT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from prometheus_client import CollectorRegistry
     from websockets.asyncio.server import Server, ServerConnection
 
     from simulator.conditions import Conditions, Impulse, Population, Share
+    from simulator.conditions.knobs import Exporter as Knobs
     from simulator.drivers.live.exposition import Exposed
     from simulator.drivers.live.socket import Sockets
     from simulator.drivers.reach import Point
@@ -80,7 +83,8 @@ class LiveServer:
         self._listening: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
-        registry = make_registry(self.metrics, contract_names, "server")
+        self.shown = Shown(self.metrics)
+        registry = make_registry(self.shown, contract_names, "server", self._exporter_knobs)
         self._waiting = WaitingRoom()
         self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
         self._door = Door(
@@ -88,10 +92,11 @@ class LiveServer:
             Around(self.now, self._limits, self._sockets),
             Resolved(population, conditions),
             Exporter(
-                partial(write_metrics, registry),
-                lambda: self._door.resolved.everyone.exporter,
+                self.shown,
+                partial(self._write, registry),
+                self._exporter_knobs,
                 self._waiting,
-                lambda: self._touch("scrape", range(population.size)),
+                partial(self.meet_all, "scrape"),
             ),
             self._waiting,
             self._is_well,
@@ -163,6 +168,7 @@ class LiveServer:
     def apply(self, conditions: Conditions) -> None:
         """Let other conditions hold, for every open socket and for those to come."""
         resolved = self._door.resolved = Resolved(self._population, conditions)
+        self.shown.freeze(self._exporter_knobs())
         for socket in tuple(self._sockets):
             settings = resolved.of(socket.member)
             if settings != socket.settings:
@@ -178,7 +184,9 @@ class LiveServer:
             case CloseConnections(share, code):
                 return self._close(share, code)
             case ResetCounters():
-                self.metrics.reset()
+                self.shown.reset()
+            case ResetExporter(share) if share.fraction > 0:
+                self.shown.reset()
             case PurgeTopics():
                 self.log.purge()
         return frozenset()
@@ -188,6 +196,17 @@ class LiveServer:
         for socket in struck:
             socket.end_by(code)
         return frozenset(socket.member for socket in struck if socket.member is not None)
+
+    def meet_all(self, point: Point) -> None:
+        """Let all clients meet what is altered for whoever looks at the server as a whole."""
+        self._touch(point, range(self._population.size))
+
+    def _exporter_knobs(self) -> Knobs:
+        return self._door.resolved.everyone.exporter
+
+    def _write(self, registry: CollectorRegistry) -> bytes:
+        self.meet_all("view")
+        return write_metrics(registry)
 
     def _on_stall(self) -> None:
         self._touch("stall", (socket.member for socket in self._sockets if socket.member is not None))
