@@ -152,8 +152,9 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
 def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
     """Write the verdict, the report, and the journal's last lines."""
     for happening in tell(verdict):
-        if happening.event in ("pending", "FIRING", "resolved", "dropped"):
-            journal.write(happening.at, f"alert_{happening.event.lower()}", alert=happening.subject)
+        if happening.event in ("pending", "FIRING", "resolved", "dropped", "data gone", "data back"):
+            event = happening.event.lower().replace(" ", "_")
+            journal.write(happening.at, f"alert_{event}", alert=happening.subject)
     journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons)
     (out / "verdict.json").write_text(verdict.to_json(), encoding="utf-8")
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")

@@ -57,12 +57,19 @@ class Contract(BaseModel):
         return (metric.name,)
 
     def expose(self, recording: Recording) -> Exposition:
-        """Return what the scrapes of a recording showed under this contract."""
+        """Return what the scrapes of a recording showed under this contract.
+
+        Raises:
+            InputError: a metric or label was renamed so that two series have one name.
+        """
         families = [self._up(recording.failed)]
+        taken = {"up": "every target"}
         for name, metric in self.metrics.items():
             instrument = INSTRUMENTS[name]
             by_family: dict[str, list[Series]] = {}
             for (family, sample, labels), values in self._columns(recording, name, metric).items():
+                if taken.setdefault(sample, name) != name:
+                    raise InputError(f"{name} was renamed to {family}, which is the name of {taken[sample]}")
                 by_family.setdefault(family, []).append(Series(sample, labels, values))
             families += [
                 Family(family, instrument.kind, instrument.help, tuple(series)) for family, series in by_family.items()
@@ -84,7 +91,10 @@ class Contract(BaseModel):
                 known = (id(look), key)
                 if known not in called:
                     called[known] = self._call(metric, INSTRUMENTS[name], key, look)
-                columns.setdefault(called[known], [None] * count)[index] = values[key]
+                column = columns.setdefault(called[known], [None] * count)
+                if column[index] is not None:
+                    raise InputError(f"a label of {name} was renamed so that two of its series have the same labels")
+                column[index] = values[key]
         return dict(sorted(columns.items()))
 
     def _call(self, metric: Metric, instrument: Instrument, key: Key, look: Look) -> Column:

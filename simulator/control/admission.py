@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.conditions import EVERYONE, KNOBS, Conditions, Fault, Settings, Share
 from simulator.errors import InputError, Place
+from simulator.scenario.view import check_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +55,7 @@ def check_injection(injection: Injection, baseline: Settings, active: Sequence[I
         if not 0 <= dose <= 1:
             raise InputError(f"is between 0 and 1, not {dose:g}", Place(key=key))
     _check_reach(injection, baseline)
+    check_fault(injection.fault, lambda key: Place(key=f"parameters.{key}"))
     full = full_share(injection)
     halfway = () if injection.envelope is None else (Share(full.fraction / 2, full.cohort),)
     others = [(other.id, other.fault, full_share(other)) for other in active]

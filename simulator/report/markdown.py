@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.durations import format_duration
+from simulator.report.findings import describe_span
 from simulator.report.story import tell
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def write_markdown(verdict: Verdict) -> str:
             ),
         ),
         _not_covered(verdict.alerts),
+        _blind_for_a_while(verdict.alerts),
         _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -71,7 +73,21 @@ def _not_covered(alerts: Sequence[AlertEntry]) -> str:
     return "Not covered, because the run had no data for them:\n\n" + "\n".join(lines)
 
 
+def _blind_for_a_while(alerts: Sequence[AlertEntry]) -> str:
+    """Tell of alerts that were active, and did not see their data all the time."""
+    lines = [
+        f"- `{alert.alert}`: {_when_blind(alert)}" for alert in alerts if alert.blind_s and alert.state != "no_data"
+    ]
+    return "Not covered all the time, because their data was gone:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _when_blind(alert: AlertEntry) -> str:
+    return f"no data {', '.join(map(describe_span, alert.blind_s))}"
+
+
 def _why_blind(alert: AlertEntry) -> str:
+    if alert.blind_s:
+        return _when_blind(alert)
     missing = ", ".join(f"`{selector}`" for selector in alert.missing)
     return f"nothing matched {missing}" if missing else (alert.note or "no data")
 

@@ -27,6 +27,7 @@ from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
 from simulator.scenario.envelope import change_times, fraction_at, strike_times
 from simulator.scenario.schema import ENTRY_KEYS
+from simulator.scenario.view import check_fault, check_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,6 +114,7 @@ def _fault_of(entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[
         parse_parameters(kind, entry.inject, {key: raw}, Place(place.file, place.line, format_key(path)))
     fault = parse_parameters(kind, entry.inject, entry.parameters, loaded.place(path))
     _check_share(entry, fault, loaded, path)
+    check_fault(fault, lambda key: loaded.place((*path, key) if key in entry.parameters else path))
     return entry.inject, fault
 
 
@@ -140,6 +142,7 @@ def _set_knobs(entry: Entry, loaded: LoadedScenario, path: tuple[str | int, ...]
         values.append((knob, value))
     if not values:
         raise InputError("names no knob", loaded.place((*path, "set")))
+    check_fault(SetKnobs(tuple(values)), lambda _: loaded.place((*path, "set")))
     return "set " + " ".join(f"{k}={KNOBS[k].setting.show(v)}" for k, v in values), SetKnobs(tuple(values))
 
 
@@ -250,6 +253,7 @@ def _baseline(loaded: LoadedScenario) -> Settings:
             settings = settings.with_value(knob, parse_knob(knob, raw, place))
         except ValueError as error:
             raise InputError(str(error), place) from None
+    check_view(settings.exporter, lambda _: loaded.place(("conditions",)))
     return settings
 
 
