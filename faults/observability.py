@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from simulator.conditions import CloseCode, Fault, ResetExporter, Seconds, setting
+from simulator.conditions import CloseCode, Fault, ResetExporter, Seconds, Word, setting
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
@@ -94,8 +94,8 @@ class RenamedMetric(Fault):
     """
 
     codes: ClassVar = ("O2",)
-    instrument: str = setting("socket_auth", "which instrument, by the name that `contract` files use")
-    to: str = setting("sync_socket_auth_total", "the metric's new name")
+    instrument: Word = setting("socket_auth", "which instrument, by the name that `contract` files use")
+    to: Word = setting("sync_socket_auth_total", "the metric's new name")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Rename the metric."""
@@ -112,9 +112,9 @@ class RenamedLabel(Fault):
     """
 
     codes: ClassVar = ("O2", "O14")
-    instrument: str = setting("socket_auth", "which instrument, by the name that `contract` files use")
-    label: str = setting("reason_class", "which of its labels, by the name that `contract` files use")
-    to: str = setting("reason_code", "the label's new name")
+    instrument: Word = setting("socket_auth", "which instrument, by the name that `contract` files use")
+    label: Word = setting("reason_class", "which of its labels, by the name that `contract` files use")
+    to: Word = setting("reason_code", "the label's new name")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Rename the label."""
@@ -131,7 +131,7 @@ class UnfedSeries(Fault):
     """
 
     codes: ClassVar = ("O3", "O12")
-    instrument: str = setting("replay_catchup_duration_ms", "which instrument, by the name that `contract` files use")
+    instrument: Word = setting("replay_catchup_duration_ms", "which instrument, by the name that `contract` files use")
     series: Literal["gone", "frozen"] = setting("gone", "what is left: no series, or series that stay as they are")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -179,8 +179,8 @@ class SplitSeries(Fault):
     """
 
     codes: ClassVar = ("O11",)
-    instrument: str = setting("socket_connection_active", "which instrument, by the name that `contract` files use")
-    label: str = setting("shard", "the new label")
+    instrument: Word = setting("socket_connection_active", "which instrument, by the name that `contract` files use")
+    label: Word = setting("shard", "the new label")
     parts: int = setting(4, "how many series each one becomes", at_least=2, at_most=100)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -197,8 +197,8 @@ class MergedSeries(Fault):
     """
 
     codes: ClassVar = ("O11",)
-    instrument: str = setting("socket_connection_active", "which instrument, by the name that `contract` files use")
-    label: str = setting("action", "which of its labels, by the name that `contract` files use")
+    instrument: Word = setting("socket_connection_active", "which instrument, by the name that `contract` files use")
+    label: Word = setting("action", "which of its labels, by the name that `contract` files use")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Drop the label."""

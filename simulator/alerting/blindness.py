@@ -5,6 +5,7 @@ A rule whose data goes away does not fire, and one that was firing stops. Neithe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simulator.alerting.coverage import selector_text, selectors
@@ -63,12 +64,15 @@ class Blindness:
     def _lacking(self, expr: str, asked: list[promql.VectorSelector]) -> set[int]:
         """Return the evaluations at which something is missing; those with the same series there are alike."""
         there = {selector_text(one): self._evaluations(f"count({selector_text(one)})") for one in asked}
+        # What rules record is nowhere else: it is there if what they record it from is.
+        recorded = frozenset(selector_text(one) for one in asked if name_of(one) in self._dependence.recorded)
         verdicts: dict[frozenset[str], bool] = {}
         lacking = set()
         for k in range(self._last + 1):
             present = frozenset(text for text, evaluations in there.items() if k in evaluations)
             if present not in verdicts:
-                verdicts[present] = bool(_sight(present, self._dependence).missing(expr))
+                sight = Sight(partial(_is_among, present), self._dependence, recorded)
+                verdicts[present] = bool(sight.missing(expr))
             if verdicts[present]:
                 lacking.add(k)
         return lacking
@@ -103,5 +107,5 @@ class Blindness:
         return tuple(spans)
 
 
-def _sight(present: frozenset[str], dependence: Dependence) -> Sight:
-    return Sight(lambda selector: selector_text(selector) in present, dependence)
+def _is_among(texts: frozenset[str], selector: promql.VectorSelector) -> bool:
+    return selector_text(selector) in texts

@@ -91,17 +91,18 @@ class Contract(BaseModel):
                 known = (id(look), key)
                 if known not in called:
                     called[known] = self._call(metric, INSTRUMENTS[name], key, look)
-                column = columns.setdefault(called[known], [None] * count)
-                if column[index] is not None:
-                    raise InputError(f"a label of {name} was renamed so that two of its series have the same labels")
-                column[index] = values[key]
+                columns.setdefault(called[known], [None] * count)[index] = values[key]
         return dict(sorted(columns.items()))
 
     def _call(self, metric: Metric, instrument: Instrument, key: Key, look: Look) -> Column:
+        targets = self.targets.get(instrument.process, {})
         family = look.metric(instrument.name, metric.name)
         sample = f"{family}_{key[-1]}" if instrument.kind == "summary" else family
+        names = [*targets, *(look.label(instrument.name, label, metric.labels[label]) for label in instrument.labels)]
+        if len(set(names)) < len(names):
+            raise InputError(f"a label of {instrument.name} was renamed to one that its series have already")
         own = look.labels(instrument, metric.labels, key)
-        return family, sample, tuple(sorted({**self.targets.get(instrument.process, {}), **own}.items()))
+        return family, sample, tuple(sorted({**targets, **own}.items()))
 
     def _up(self, failed: Sequence[frozenset[str]]) -> Family:
         series = tuple(

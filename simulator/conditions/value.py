@@ -26,8 +26,12 @@ Words = Annotated[str, "words"]
 Pairs = Annotated[str, "pairs"]
 """Names and what they become, apart by spaces: `socket_auth=auth_total socket_auth.status=outcome`."""
 
+Word = Annotated[str, "word"]
+"""One name, without spaces."""
+
 _WORD = r"\w+(?:\.\w+)?"
 _WORDS = {
+    Word: (re.compile(r"[\w:]+", re.ASCII), "one name"),
     Words: (re.compile(rf"(?:{_WORD}(?: +{_WORD})*)?", re.ASCII), "names apart by spaces"),
     Pairs: (re.compile(rf"(?:{_WORD}=[\w:]+(?: +{_WORD}=[\w:]+)*)?", re.ASCII), "NAME=VALUE apart by spaces"),
 }
@@ -167,6 +171,7 @@ def _to_close_code(raw: Any) -> int:
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     Seconds: _to_seconds,
     CloseCode: _to_close_code,
+    Word: partial(_to_words, Word),
     Words: partial(_to_words, Words),
     Pairs: partial(_to_words, Pairs),
     bool: _to_bool,

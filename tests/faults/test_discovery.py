@@ -28,10 +28,18 @@ SHIPPED = [
     "network.accept-then-drop",
     "network.hung-upgrade",
     "network.slow-accept",
+    "observability.counter-reset",
+    "observability.diluted-ratio",
     "observability.failing-metrics",
+    "observability.late-born-series",
+    "observability.merged-series",
     "observability.missing-metrics",
+    "observability.renamed-label",
+    "observability.renamed-metric",
     "observability.slow-metrics",
+    "observability.split-series",
     "observability.truncated-metrics",
+    "observability.unfed-series",
 ]
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from faults import load_faults
+from simulator.errors import InputError
 from simulator.rehearsal import prepare, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from simulator.report.verdict import AlertEntry, ExpectationEntry, Verdict
@@ -23,6 +23,7 @@ groups:
   - {{alert: Down, expr: up == 0, for: 1m}}
   - alert: Absent
     expr: absent({PREFIX}_socket_auth_count)
+    for: 1m
   - alert: Refused
     expr: sum(rate({PREFIX}_socket_auth_count{{status="error"}}[2m])) > 0.02
     for: 2m
@@ -31,7 +32,7 @@ groups:
     for: 2m
   - alert: Ratio
     expr: >-
-      sum(rate({PREFIX}_socket_auth_count{{status="error"}}[5m])) / sum(rate({PREFIX}_socket_auth_count[5m])) > 0.3
+      sum(rate({PREFIX}_socket_auth_count{{status="error"}}[5m])) / sum(rate({PREFIX}_socket_auth_count[5m])) > 0.6
     for: 3m
   - alert: ManyRefused
     expr: sum({PREFIX}_socket_auth_count{{status="error"}}) > 20
@@ -92,6 +93,7 @@ def test_without_a_fault_of_the_view_the_alerts_see_the_incident_until_it_ends(r
         "Unknown",
         "Ratio",
         "ManyRefused",
+        "Crowd",
     }
     assert not any(entry.blind_s for entry in verdict.alerts)
 
@@ -109,7 +111,9 @@ def test_a_firing_alert_goes_away_with_its_endpoint_and_that_is_no_recovery(rehe
     assert first.resolved_at_s is not None
     assert 12 * 60 < first.resolved_at_s < 16 * 60, "it was dropped while clients were still refused"
     ((begin, end),) = refused.blind_s
-    assert (begin, end) == (12 * 60 + 15, 18 * 60 + 15)
+    assert begin == 12 * 60 + 15
+    # Who waits for a slow answer gets it when the fault is over.
+    assert end == (18 * 60 if name == "slow" else 18 * 60 + 15)
     assert alert(verdict, "Stale").state == "no_data"
     assert alert(verdict, "Down").state == "fired"
     assert alert(verdict, "Absent").state == "fired"
@@ -137,7 +141,9 @@ def test_an_alert_on_the_endpoint_can_be_expected(rehearse: Rehearse) -> None:
 
 
 def test_half_of_the_scrapes_failing_is_half_the_sight(rehearse: Rehearse) -> None:
-    verdict = rehearse("{at: 10m, inject: observability.failing-metrics, level: 0.5, for: 5m}", expect="[silent: {alert: Refused}]")
+    verdict = rehearse(
+        "{at: 10m, inject: observability.failing-metrics, level: 0.5, for: 5m}", expect="[silent: {alert: Refused}]"
+    )
     assert verdict.verdict == "INCONCLUSIVE"
     spans = alert(verdict, "Refused").blind_s
     assert len(spans) == 10
@@ -185,7 +191,7 @@ def test_a_series_that_nobody_feeds_is_no_data_and_one_that_stays_as_it_was_look
     assert (verdict.verdict, alert(verdict, "Refused").state) == ("INCONCLUSIVE", "no_data")
     verdict = rehearse(unfed.format("frozen"), REFUSE, expect="[fires: {alert: Refused}]")
     assert (verdict.verdict, alert(verdict, "Refused").state) == ("FAIL", "silent")
-    assert alert(verdict, "Absent").state == "silent", "no check for absent series sees it"
+    assert alert(verdict, "Absent").state != "fired", "no check for absent series sees it"
 
 
 def test_a_burst_on_a_series_that_is_born_with_it_is_invisible(rehearse: Rehearse) -> None:
@@ -225,9 +231,9 @@ def test_a_split_gauge_stays_below_a_threshold_that_was_meant_for_the_whole(rehe
 
 
 def test_a_rule_that_selects_by_a_label_that_was_merged_away_is_blind(rehearse: Rehearse) -> None:
-    verdict = rehearse("{at: 10m, inject: observability.merged-series}", expect="[fires: {alert: Crowd, resolves_within: 1m}]")
+    verdict = rehearse("{at: 10m, inject: observability.merged-series}")
     assert alert(verdict, "Crowd").blind_s == ((10 * 60 + 15, 1800),)
-    assert verdict.verdict == "INCONCLUSIVE"
+    assert alert(verdict, "Crowd").resolved_at_s == 10 * 60 + 15
 
 
 # --- the numbers
@@ -235,9 +241,10 @@ def test_a_rule_that_selects_by_a_label_that_was_merged_away_is_blind(rehearse: 
 
 @pytest.mark.parametrize("diluted", [False, True])
 def test_clients_that_loop_after_their_handshake_hide_those_that_are_refused(
-    rehearse: Rehearse, diluted: bool  # noqa: FBT001
+    rehearse: Rehearse,
+    diluted: bool,  # noqa: FBT001
 ) -> None:
-    drift = "{at: 3m, inject: auth.key-drift, level: 0.5, for: 20m}"
+    drift = "{at: 3m, inject: auth.key-drift, level: 0.3, for: 20m}"
     loop = "{at: 3m, inject: observability.diluted-ratio, level: 0.4, cohort: loop, for: 20m}"
     verdict = rehearse(drift, *([loop] if diluted else []), expect="[fires: {alert: Ratio}]")
     assert alert(verdict, "Ratio").state == ("silent" if diluted else "fired")
@@ -251,8 +258,12 @@ def test_clients_that_loop_after_their_handshake_hide_those_that_are_refused(
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ("inject: observability.renamed-metric, instrument: socket_ath", "instrument: unknown instrument 'socket_ath' (did"),
-        ("inject: observability.renamed-metric, to: a b", "to: 'a b' is no name of a metric"),
+        (
+            "inject: observability.renamed-metric, instrument: socket_ath",
+            "instrument: unknown instrument 'socket_ath' (did",
+        ),
+        ("inject: observability.renamed-metric, to: 9x", "to: '9x' is no name of a metric"),
+        ("inject: observability.renamed-metric, to: a b", "to: 'a b' does not fit to, which takes: one name"),
         ("inject: observability.renamed-label, label: resaon", "label: unknown label of socket_auth 'resaon'"),
         ("inject: observability.renamed-label, to: 9x", "to: '9x' is no name of a label"),
         ("inject: observability.unfed-series, instrument: mint", "instrument: unknown instrument 'mint'"),
@@ -264,22 +275,15 @@ def test_clients_that_loop_after_their_handshake_hide_those_that_are_refused(
         ("set: {exporter.split: socket_auth.pod=0}", "set: '0' is no number of parts; it takes 1 to 100"),
     ],
 )
-def test_what_does_not_exist_is_named_with_line_and_key(
-    rehearse: Rehearse, entry: str, problem: str, expect_problem: Callable[[str], None] | None = None
-) -> None:
-    from simulator.errors import InputError  # noqa: PLC0415
-
-    del expect_problem
+def test_what_does_not_exist_is_named_with_line_and_key(rehearse: Rehearse, entry: str, problem: str) -> None:
     with pytest.raises(InputError) as caught:
         rehearse(f"{{at: 1m, {entry}}}")
     assert f"x.yaml:7: timeline[0].{problem}" in str(caught.value)
 
 
 def test_a_new_name_that_is_taken_is_refused(rehearse: Rehearse) -> None:
-    from simulator.errors import InputError  # noqa: PLC0415
-
     taken = f"{PREFIX}_socket_timeout_count"
-    with pytest.raises(InputError, match=f"socket_timeout was renamed|which is the name of"):
+    with pytest.raises(InputError, match=r"was renamed to .*, which is the name of"):
         rehearse(f"{{at: 1m, inject: observability.renamed-metric, to: {taken}}}")
-    with pytest.raises(InputError, match="two of its series have the same labels"):
+    with pytest.raises(InputError, match="renamed to one that its series have already"):
         rehearse("{at: 1m, inject: observability.renamed-label, to: status}")
