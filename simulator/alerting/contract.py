@@ -63,11 +63,12 @@ class Contract(BaseModel):
             InputError: a metric or label was renamed so that two series have one name.
         """
         families = [self._up(recording.failed)]
+        columns = self._columns(recording)
         taken = {"up": "every target"}
-        for name, metric in self.metrics.items():
+        for name in self.metrics:
             instrument = INSTRUMENTS[name]
             by_family: dict[str, list[Series]] = {}
-            for (family, sample, labels), values in self._columns(recording, name, metric).items():
+            for (family, sample, labels), values in sorted(columns[name].items()):
                 if taken.setdefault(sample, name) != name:
                     raise InputError(f"{name} was renamed to {family}, which is the name of {taken[sample]}")
                 by_family.setdefault(family, []).append(Series(sample, labels, values))
@@ -81,18 +82,22 @@ class Contract(BaseModel):
             tuple(families),
         )
 
-    def _columns(self, recording: Recording, name: str, metric: Metric) -> dict[Column, list[int | None]]:
-        """Return the values of each series of an instrument, scrape by scrape, by what it was called then."""
-        columns: dict[Column, list[int | None]] = {}
-        called: dict[tuple[int, Key], Column] = {}
+    def _columns(self, recording: Recording) -> dict[str, dict[Column, list[int | None]]]:
+        """Return, by instrument, the values of each series scrape by scrape, by what the series was called then."""
+        columns: dict[str, dict[Column, list[int | None]]] = {name: {} for name in self.metrics}
+        called: dict[tuple[int, Key], list[int | None]] = {}
         count = len(recording.times)
         for index, (values, look) in enumerate(zip(recording.scrapes, recording.looks, strict=True)):
-            for key in (key for key in values if key[0] == name):
+            for key, value in values.items():
                 known = (id(look), key)
                 if known not in called:
-                    called[known] = self._call(metric, INSTRUMENTS[name], key, look)
-                columns.setdefault(called[known], [None] * count)[index] = values[key]
-        return dict(sorted(columns.items()))
+                    metric = self.metrics.get(key[0])
+                    if metric is None:
+                        continue
+                    name = self._call(metric, INSTRUMENTS[key[0]], key, look)
+                    called[known] = columns[key[0]].setdefault(name, [None] * count)
+                called[known][index] = value
+        return columns
 
     def _call(self, metric: Metric, instrument: Instrument, key: Key, look: Look) -> Column:
         targets = self.targets.get(instrument.process, {})
