@@ -101,5 +101,5 @@ def test_every_override_of_the_page_fits_its_scenario(command: str) -> None:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
     assert len(COMMANDS) == 3
