@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from simulator import __version__
 from simulator.alerting.backfill import write_openmetrics
+from simulator.alerting.borrowed import UserPrometheus
 from simulator.alerting.contract import load_contract
 from simulator.alerting.judge import judge
+from simulator.alerting.querying import QueryRefused
 from simulator.alerting.rules import load_rules
 from simulator.drivers.virtual import run_virtual
 from simulator.errors import EngineError, InputError, Place, unknown_name
@@ -21,6 +23,7 @@ from simulator.report.story import tell
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import ExpectFires, ExpectSilent
 from simulator.scenario.timeline import list_injections, make_plan, refuse_live_only
+from simulator.scenario.trace import read_traces
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from simulator.core.recording import Run
     from simulator.report.verdict import Verdict
     from simulator.scenario.loading import LoadedScenario
+    from simulator.scenario.shapes import Recorded
     from simulator.scenario.timeline import Injection
 
 
@@ -68,8 +72,9 @@ def prepare(
 
     Raises:
         InputError: something does not exist, does not parse or does not fit.
+        EngineError: a Prometheus that an envelope is read from does not answer.
     """
-    loaded = load_scenario(scenario, overrides)
+    loaded = read_traces(load_scenario(scenario, overrides), _ask_range)
     injections = list_injections(loaded, faults)
     ruleset = load_rules(rules or _rule_files(loaded))
     _check_expectations(loaded, ruleset, injections)
@@ -149,8 +154,9 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
 def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
     """Write the verdict, the report, and the journal's last lines."""
     for happening in tell(verdict):
-        if happening.event in ("pending", "FIRING", "resolved", "dropped"):
-            journal.write(happening.at, f"alert_{happening.event.lower()}", alert=happening.subject)
+        if happening.event in ("pending", "FIRING", "resolved", "dropped", "data gone", "data back"):
+            event = happening.event.lower().replace(" ", "_")
+            journal.write(happening.at, f"alert_{event}", alert=happening.subject)
     journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons)
     (out / "verdict.json").write_text(verdict.to_json(), encoding="utf-8")
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")
@@ -172,6 +178,21 @@ def make_folder(out: Path) -> None:
         (out / "journal.jsonl").touch()
     except OSError as error:
         raise InputError(f"cannot write there: {error.strerror}", Place(out)) from None
+
+
+def _ask_range(recorded: Recorded, url_place: Place, query_place: Place) -> list[list[tuple[float, float]]]:
+    """Ask the Prometheus of a recorded envelope."""
+    url, query, begin, end = recorded.prometheus, recorded.query, recorded.from_, recorded.to
+    assert url is not None
+    assert query is not None
+    assert begin is not None
+    assert end is not None
+    with UserPrometheus(url, flag=str(url_place)) as prometheus:
+        try:
+            answer = prometheus.query_range(query, begin, end, recorded.step)
+        except QueryRefused as error:
+            raise InputError(str(error), query_place) from error
+    return [[(at, float(value)) for at, value in samples] for _, samples in answer]
 
 
 def _folder(loaded: LoadedScenario) -> Path:

@@ -14,10 +14,11 @@ from faults import load_faults
 from simulator.core.profiles import PROFILES
 from simulator.documents import parse_documents
 from simulator.durations import parse_duration
-from simulator.scenario.envelope import SAMPLE_SECONDS, SAMPLES_PER_WAVE
 from simulator.scenario.loading import load_scenario, validate
-from simulator.scenario.schema import ENTRY_KEYS, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
+from simulator.scenario.schema import ENTRY_KEYS, Fires, Fleet, Monitoring, Scenario, Silent
+from simulator.scenario.shapes import SHAPES, Envelope
 from simulator.scenario.timeline import list_injections, make_plan
+from simulator.scenario.track import SAMPLE_SECONDS, SAMPLES_PER_WAVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,10 +51,11 @@ def test_the_page_has_a_row_for_every_key_and_for_nothing_else(heading: str) -> 
     assert list(rows(heading)) == list(TABLES[heading])
 
 
-def test_the_page_tells_the_keys_of_pulses_and_expectations() -> None:
-    for model in (Pulse, Fires, Silent):
-        for name in model.model_fields:
-            assert f"`{name}`" in TEXT
+def test_the_page_tells_the_keys_of_envelopes_and_expectations() -> None:
+    models: list[type[BaseModel]] = [*SHAPES.values(), Fires, Silent]
+    for model in models:
+        for name, field in model.model_fields.items():
+            assert f"`{field.alias or name}`" in TEXT
     assert list(rows("## `expect`")) == [
         f"fires: {{{', '.join(Fires.model_fields)}}}",
         f"silent: {{{', '.join(Silent.model_fields)}}}",
@@ -78,7 +80,7 @@ def test_the_page_has_the_defaults_of_the_code(heading: str, model: type[BaseMod
 def test_the_page_names_every_profile_and_how_levels_are_sampled() -> None:
     assert all(f"`{name}`" in TEXT for name in PROFILES)
     assert (SAMPLE_SECONDS, SAMPLES_PER_WAVE) == (5, 20)
-    assert "held for five seconds at a time, or for a twentieth of a short wave" in TEXT
+    assert "held for five seconds at a time, or for a twentieth of a short wave or of a half-life" in TEXT
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -99,5 +101,5 @@ def test_every_override_of_the_page_fits_its_scenario(command: str) -> None:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 5
     assert len(COMMANDS) == 3

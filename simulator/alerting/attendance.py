@@ -28,8 +28,7 @@ def scrape_trouble(
     """
     found = []
     for labels in prometheus.targets:
-        inner = ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels)
-        series = prometheus.samples(f"up{{{inner}}}", start, end)
+        series = prometheus.samples(up_selector(labels), start, end)
         samples = sorted(sample for _, values in series for sample in values)
         name = _name(labels)
         for begin, until in _gaps(samples, start, end, interval_seconds):
@@ -38,6 +37,12 @@ def scrape_trouble(
             if not any(first <= begin and until <= last + interval_seconds for first, last in excused):
                 found.append(f"{name} could not be scraped from {begin:.1f} s to {until:.1f} s")
     return tuple(found)
+
+
+def up_selector(labels: Labels) -> str:
+    """Return the selector of the series that says whether a target answers."""
+    inner = ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels)
+    return f"up{{{inner}}}"
 
 
 def _gaps(samples: Sequence[Sample], start: float, end: float, interval: float) -> Iterator[Span]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.alerting.exposition import Exposition, Family, Labels, Series
+from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.conditions import KNOBS, Settings, parse_knob
 from simulator.core.metrics import INSTRUMENTS
 from simulator.documents import Document, explain_misfit, load_documents
@@ -14,10 +14,16 @@ from simulator.errors import InputError, Place, unknown_name
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from simulator.alerting.exposition import Labels
+    from simulator.core.exporter import Look
     from simulator.core.metrics import Instrument, Key, Process
     from simulator.core.recording import Recording
+
+    Column = tuple[str, str, Labels]
+    """What a series is called: its family, its sample name and its labels."""
 
 MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
 LabelName = Annotated[str, Field(pattern=r"^_?[a-zA-Z][a-zA-Z0-9_]*$")]
@@ -67,19 +73,24 @@ class Contract(BaseModel):
         return any(INSTRUMENTS[name].process == process for name in self.metrics)
 
     def expose(self, recording: Recording) -> Exposition:
-        """Return what the scrapes of a recording showed under this contract."""
-        columns: dict[str, list[tuple[Key, list[int | None]]]] = {}
-        for key in recording.series_keys():
-            columns.setdefault(key[0], []).append((key, [values.get(key) for values in recording.scrapes]))
-        families = [self._up(len(recording.times))]
-        for name, metric in self.metrics.items():
+        """Return what the scrapes of a recording showed under this contract.
+
+        Raises:
+            InputError: a metric or label was renamed so that two series have one name.
+        """
+        families = [self._up(recording.failed)]
+        columns = self._columns(recording)
+        taken = {"up": "every target"}
+        for name in self.metrics:
             instrument = INSTRUMENTS[name]
-            series = tuple(
-                Series(_sample_name(metric, instrument, key), self._labels(metric, instrument, key), values)
-                for key, values in columns.get(name, ())
-            )
-            if series:
-                families.append(Family(metric.name, instrument.kind, instrument.help, series))
+            by_family: dict[str, list[Series]] = {}
+            for (family, sample, labels), values in sorted(columns[name].items()):
+                if taken.setdefault(sample, name) != name:
+                    raise InputError(f"{name} was renamed to {family}, which is the name of {taken[sample]}")
+                by_family.setdefault(family, []).append(Series(sample, labels, values))
+            families += [
+                Family(family, instrument.kind, instrument.help, tuple(series)) for family, series in by_family.items()
+            ]
         return Exposition(
             recording.scrape_interval_seconds,
             recording.scrape_offset_seconds,
@@ -87,18 +98,39 @@ class Contract(BaseModel):
             tuple(families),
         )
 
-    def _up(self, scrapes: int) -> Family:
-        targets = [tuple(sorted(labels.items())) for labels in self.targets.values()]
-        series = tuple(Series("up", labels, [1] * scrapes) for labels in targets)
+    def _columns(self, recording: Recording) -> dict[str, dict[Column, list[int | None]]]:
+        """Return, by instrument, the values of each series scrape by scrape, by what the series was called then."""
+        columns: dict[str, dict[Column, list[int | None]]] = {name: {} for name in self.metrics}
+        called: dict[tuple[int, Key], list[int | None]] = {}
+        count = len(recording.times)
+        for index, (values, look) in enumerate(zip(recording.scrapes, recording.looks, strict=True)):
+            for key, value in values.items():
+                known = (id(look), key)
+                if known not in called:
+                    metric = self.metrics.get(key[0])
+                    if metric is None:
+                        continue
+                    name = self._call(metric, INSTRUMENTS[key[0]], key, look)
+                    called[known] = columns[key[0]].setdefault(name, [None] * count)
+                called[known][index] = value
+        return columns
+
+    def _call(self, metric: Metric, instrument: Instrument, key: Key, look: Look) -> Column:
+        targets = self.targets.get(instrument.process, {})
+        family = look.metric(instrument.name, metric.name)
+        sample = f"{family}_{key[-1]}" if instrument.kind == "summary" else family
+        names = [*targets, *(look.label(instrument.name, label, metric.labels[label]) for label in instrument.labels)]
+        if len(set(names)) < len(names):
+            raise InputError(f"a label of {instrument.name} was renamed to one that its series have already")
+        own = look.labels(instrument, metric.labels, key)
+        return family, sample, tuple(sorted({**targets, **own}.items()))
+
+    def _up(self, failed: Sequence[frozenset[str]]) -> Family:
+        series = tuple(
+            Series("up", tuple(sorted(labels.items())), [int(process not in gone) for gone in failed])
+            for process, labels in self.targets.items()
+        )
         return Family("up", "gauge", "Whether the target answered the scrape.", series)
-
-    def _labels(self, metric: Metric, instrument: Instrument, key: Key) -> Labels:
-        own = {metric.labels[label]: value for label, value in zip(instrument.labels, key[1:], strict=False)}
-        return tuple(sorted({**self.targets.get(instrument.process, {}), **own}.items()))
-
-
-def _sample_name(metric: Metric, instrument: Instrument, key: Key) -> str:
-    return f"{metric.name}_{key[-1]}" if instrument.kind == "summary" else metric.name
 
 
 def load_contract(name: str, place: Place | None = None, folder: Path | None = None) -> Contract:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.alerting import manager
+from simulator.alerting.blindness import Blindness
 from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import Dependence, name_of
 from simulator.alerting.querying import QueryRefused
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from simulator.alerting.exposition import Exposition, Labels
     from simulator.alerting.manager import Managed
     from simulator.alerting.prometheus import PrivatePrometheus
+    from simulator.alerting.querying import Matrix
     from simulator.alerting.ruleset import AlertRule, RuleSet
     from simulator.alerting.states import Episode
 
@@ -48,6 +50,7 @@ class Evaluation:
         self._clock = clock
         self._promtool = promtool
         self._found: dict[str, frozenset[str]] = {}
+        self._blind: dict[float, Blindness] = {}
 
     def timelines(self) -> tuple[RuleTimeline, ...]:
         """Return what became of every alerting rule, in the order of the files."""
@@ -77,15 +80,28 @@ class Evaluation:
         by_manager = rule in managed.episodes
         found = managed.episodes[rule] if by_manager else self._queried(rule, interval)
         missing = Sight(self.has_series, dependence, managed.seen).missing(rule.expr)
+        blind = self._blindness(dependence, interval).spans(rule.expr) if missing == () else ()
         reason = NOT_INSPECTED if missing is None else (_MANAGED if by_manager else None)
         return RuleTimeline(
             rule,
-            state_of(found, missing),
+            state_of(found, missing, blind),
             found,
             missing or (),
             reason,
             "promtool" if by_manager else "query",
+            blind,
         )
+
+    def _blindness(self, dependence: Dependence, interval: float) -> Blindness:
+        if interval not in self._blind:
+            last = self._clock.last(interval)
+
+            def ask(expr: str) -> Matrix:
+                return self._prometheus.query_range(expr, 0, last * interval, interval)
+
+            length = self._clock.duration_seconds
+            self._blind[interval] = Blindness(ask, dependence, "up == 0", start=0, interval=interval, length=length)
+        return self._blind[interval]
 
     def _queried(self, rule: AlertRule, interval: float) -> tuple[Episode, ...]:
         last = self._clock.last(interval)

@@ -8,7 +8,8 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from simulator.alerting.attendance import scrape_trouble
+from simulator.alerting.attendance import scrape_trouble, up_selector
+from simulator.alerting.blindness import Blindness
 from simulator.alerting.coverage import selector_text
 from simulator.alerting.dependence import Dependence
 from simulator.alerting.recorded import Point, Recorded, recorded_episodes
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
     import promql_parser as promql
 
+    from simulator.alerting.blindness import Span
     from simulator.alerting.exposition import Labels
+    from simulator.alerting.querying import Matrix
     from simulator.alerting.ruleset import RuleSet
     from simulator.alerting.states import Episode
     from simulator.alerting.watching import RuleState, WatchingPrometheus
@@ -93,6 +96,7 @@ class _Observation:
         }
         self._states = dict(zip(ruleset.rules(), prometheus.rule_states(ruleset), strict=True))
         self._doubts: list[str] = []
+        self._blindness: dict[float, Blindness] = {}
 
     def timelines(self) -> tuple[RuleTimeline, ...]:
         """Return what became of every alerting rule, in the order of the files."""
@@ -101,8 +105,9 @@ class _Observation:
             rule = self._rule_of(recorded)
             if rule is not None:
                 by_rule[rule].append(recorded)
-        sight = Sight(self._has_series, Dependence(self._ruleset, self._ruleset))
-        return tuple(self._timeline(rule, by_rule[rule], sight) for rule in self._ruleset.alerts())
+        dependence = Dependence(self._ruleset, self._ruleset)
+        sight = Sight(self._has_series, dependence)
+        return tuple(self._timeline(rule, by_rule[rule], sight, dependence) for rule in self._ruleset.alerts())
 
     def trouble(self) -> list[str]:
         """Return why the timelines may be wrong."""
@@ -157,13 +162,30 @@ class _Observation:
             for found, _ in self._prometheus.query(rule.expr, at)
         )
 
-    def _timeline(self, rule: AlertRule, recorded: Sequence[Recorded], sight: Sight) -> RuleTimeline:
+    def _blind(self, rule: AlertRule, dependence: Dependence) -> tuple[Span, ...]:
+        interval = self._intervals[rule]
+        if interval not in self._blindness:
+
+            def ask(expr: str) -> Matrix:
+                return self._prometheus.query_range(expr, self._start, self._end, interval)
+
+            down = " or ".join(f"{up_selector(labels)} == 0" for labels in self._prometheus.targets) or "up == 0"
+            self._blindness[interval] = Blindness(
+                ask, dependence, down, start=self._start, interval=interval, length=self._end - self._start
+            )
+        return self._blindness[interval].spans(rule.expr)
+
+    def _timeline(
+        self, rule: AlertRule, recorded: Sequence[Recorded], sight: Sight, dependence: Dependence
+    ) -> RuleTimeline:
         episodes = self._episodes(rule, recorded)
         missing = sight.missing(rule.expr)
         reason = NOT_INSPECTED if missing is None else None
         if any(episode.pending_at < 0 for episode in episodes):
             reason = _BEFORE
-        return RuleTimeline(rule, state_of(episodes, missing), episodes, missing or (), reason, "prometheus")
+        blind = self._blind(rule, dependence) if missing == () else ()
+        state = state_of(episodes, missing, blind)
+        return RuleTimeline(rule, state, episodes, missing or (), reason, "prometheus", blind)
 
     def _episodes(self, rule: AlertRule, recorded: Sequence[Recorded]) -> tuple[Episode, ...]:
         state = self._states[rule]

@@ -18,6 +18,7 @@ from simulator.alerting.rules import check_rules
 from simulator.alerting.ruleset import RuleSet, dump_rules
 from simulator.alerting.toolchain import find_tool
 from simulator.alerting.watching import RULE_COMPLAINTS, WatchingPrometheus, sort_labels
+from simulator.core.plan import scrape_timeout
 from simulator.durations import format_duration
 from simulator.errors import EngineError
 
@@ -37,7 +38,6 @@ DRILL_LABELS: Mapping[str, str] = {"drill": "syncstorm"}
 # Prometheus tells its scrapers about targets every five seconds.
 _SETTLE_SECONDS = 30.0
 _POLL_SECONDS = 0.05
-_LONGEST_SCRAPE_SECONDS = 10.0
 # What fired before it knew the Alertmanager is not lost, but sent again.
 _RESEND = "5s"
 
@@ -194,7 +194,7 @@ class LivePrometheus(WatchingPrometheus):
         config: dict[str, Any] = {
             "global": {
                 "scrape_interval": format_duration(self._scrape_interval_seconds),
-                "scrape_timeout": format_duration(min(self._scrape_interval_seconds, _LONGEST_SCRAPE_SECONDS)),
+                "scrape_timeout": format_duration(scrape_timeout(self._scrape_interval_seconds)),
                 "evaluation_interval": format_duration(self._evaluation_interval_seconds),
                 "external_labels": dict(self.external_labels),
             },

@@ -10,6 +10,8 @@ from simulator.alerting.coverage import missing_selectors, selector_text
 from simulator.alerting.dependence import ALERTS, alert_names_of, name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.alerting.coverage import HasSeries
     from simulator.alerting.dependence import Dependence
     from simulator.alerting.states import Episode
@@ -64,13 +66,13 @@ class Sight:
         return () if text in self._seen else (text,)
 
 
-def state_of(found: tuple[Episode, ...], missing: tuple[str, ...] | None) -> State:
-    """Return what a rule came to: its episodes decide, and without any, whether it could see its data."""
+def state_of(found: tuple[Episode, ...], missing: tuple[str, ...] | None, blind: Sequence[object] = ()) -> State:
+    """Return what a rule came to: its episodes decide, and without any, whether it could see its data all the time."""
     if any(episode.firing_at is not None for episode in found):
         return "fired"
     if found:
         return "pending"
-    return "silent" if missing == () else "no_data"
+    return "silent" if missing == () and not blind else "no_data"
 
 
 def parse(expr: str) -> promql.Expr | None:

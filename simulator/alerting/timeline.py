@@ -22,10 +22,11 @@ class RuleTimeline:
 
     Attributes:
         rule: The rule, with the file and line it came from.
-        state: What it came to; `no_data` where it could not have fired for want of series.
+        state: What it came to; `no_data` where it did not fire, and could not have for want of series.
         episodes: Each time it was active, per label set, in order of time.
         missing: The selectors it needs that matched no series in the whole run.
         reason: Why the state is what it is, where that needs saying.
+        blind: When it did not see what it saw at other times, as spans in seconds.
         evaluated_by: `query` for our private server, `promtool` for rules only a rule manager can evaluate,
             `prometheus` for a server that evaluated them while the run went on.
     """
@@ -36,6 +37,7 @@ class RuleTimeline:
     missing: tuple[str, ...] = ()
     reason: str | None = None
     evaluated_by: Evaluator = "query"
+    blind: tuple[tuple[float, float], ...] = ()
 
     @property
     def first_episode(self) -> Episode | None:

@@ -100,7 +100,7 @@ async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
             seed=seed,
             conditions=Conditions(Settings()),
         )
-        telling = FleetMetrics(running.metrics, contract_names)
+        telling = FleetMetrics(running, contract_names)
         if metrics_port is not None:
             await _tell(telling, metrics_port, console)
         task = asyncio.create_task(running.run())

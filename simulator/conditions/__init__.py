@@ -13,6 +13,7 @@ from simulator.conditions.fault import (
     LoseCursors,
     PurgeTopics,
     ResetCounters,
+    ResetExporter,
     ResetSequences,
     RevokeSessions,
     parse_parameters,
@@ -20,7 +21,18 @@ from simulator.conditions.fault import (
 )
 from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
-from simulator.conditions.value import CloseCode, Seconds, Setting, is_close_code, parse_value, setting, settings_of
+from simulator.conditions.value import (
+    CloseCode,
+    Pairs,
+    Seconds,
+    Setting,
+    Word,
+    Words,
+    is_close_code,
+    parse_value,
+    setting,
+    settings_of,
+)
 from simulator.conditions.varied import Conditions, Variation, knobs_of, vary_interval
 
 __all__ = [
@@ -34,9 +46,11 @@ __all__ = [
     "Impulse",
     "Knob",
     "LoseCursors",
+    "Pairs",
     "Population",
     "PurgeTopics",
     "ResetCounters",
+    "ResetExporter",
     "ResetSequences",
     "RevokeSessions",
     "Seconds",
@@ -44,6 +58,8 @@ __all__ = [
     "Settings",
     "Share",
     "Variation",
+    "Word",
+    "Words",
     "is_close_code",
     "knobs_of",
     "parse_knob",

@@ -45,6 +45,13 @@ class ResetCounters:
 
 
 @dataclass(frozen=True, slots=True)
+class ResetExporter:
+    """The server's counters begin at zero again while it goes on; those of the share count as met by it."""
+
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
 class PurgeTopics:
     """Everything in the event log up to now is deleted."""
 
@@ -64,7 +71,14 @@ class LoseCursors:
 
 
 Impulse = (
-    DropConnections | CloseConnections | RevokeSessions | ResetCounters | PurgeTopics | ResetSequences | LoseCursors
+    DropConnections
+    | CloseConnections
+    | RevokeSessions
+    | ResetCounters
+    | ResetExporter
+    | PurgeTopics
+    | ResetSequences
+    | LoseCursors
 )
 """Something that happens once."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from simulator.conditions.value import CloseCode, Seconds, Setting, parse_value, setting, settings_of
+from simulator.conditions.value import CloseCode, Pairs, Seconds, Setting, Words, parse_value, setting, settings_of
 from simulator.errors import Place, unknown_name
 
 
@@ -258,11 +258,17 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """What a scrape of the sync server's `/metrics` gets; one for the whole system, and a live one."""
+    """What a scrape of `/metrics` gets; one for the whole system. The first three are the sync server's alone."""
 
     answer: Literal["ok", "slow", "error", "truncated", "gone"] = setting("ok", "how a scrape is answered")
     part: float = setting(1.0, "part of the scrapes that are answered so", at_least=0, at_most=1)
     delay: Seconds = setting(30.0, "how long a slow answer takes", at_least=0)
+    renames: Pairs = setting("", "instruments and labels under other names, as socket_auth.reason_class=reason_code")
+    unfed: Words = setting("", "instruments that nobody feeds, so that they have no series")
+    frozen: Words = setting("", "instruments that nobody feeds any more, so that they stay as they were")
+    born_late: bool = setting(False, "whether counters are not there before their first increment")
+    split: Pairs = setting("", "instruments whose values are split over so many series of a new label, as NAME.LABEL=3")
+    merged: Words = setting("", "labels that are not there, so that their series are added up, as NAME.LABEL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +321,7 @@ class Knob:
 
 
 _SHARED_PLANES = frozenset({"admission", "retention", "guard", "log", "capture", "publishing", "server", "exporter"})
-_LIVE_PLANES = frozenset({"server", "exporter"})
+_LIVE_PLANES = frozenset({"server"})
 
 
 def _list_knobs() -> dict[str, Knob]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -18,6 +19,22 @@ Seconds = Annotated[float, "seconds"]
 
 CloseCode = Annotated[int, "close code"]
 """A code that a WebSocket can be closed with; 1006 ends it without a close frame, 0 is none."""
+
+Words = Annotated[str, "words"]
+"""Names apart by spaces, each of them plain or with a dot in it, such as `socket_auth` or `socket_auth.status`."""
+
+Pairs = Annotated[str, "pairs"]
+"""Names and what they become, apart by spaces: `socket_auth=auth_total socket_auth.status=outcome`."""
+
+Word = Annotated[str, "word"]
+"""One name, without spaces."""
+
+_WORD = r"\w+(?:\.\w+)?"
+_WORDS = {
+    Word: (re.compile(r"[\w:]+", re.ASCII), "one name"),
+    Words: (re.compile(rf"(?:{_WORD}(?: +{_WORD})*)?", re.ASCII), "names apart by spaces"),
+    Pairs: (re.compile(rf"(?:{_WORD}=[\w:]+(?: +{_WORD}=[\w:]+)*)?", re.ASCII), "NAME=VALUE apart by spaces"),
+}
 
 _CODES_WITH_A_NAME = frozenset({0, 1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -50,6 +67,8 @@ class Setting:
             return "duration"
         if self.kind is CloseCode:
             return "close code"
+        if self.kind in _WORDS:
+            return _WORDS[self.kind][1]
         if get_origin(self.kind) is Literal:
             return " | ".join(str(choice) for choice in get_args(self.kind))
         return {bool: "true or false", int: "whole number", float: "number", str: "text"}[self.kind]
@@ -125,6 +144,13 @@ def _to_text(raw: Any) -> str:
     return raw
 
 
+def _to_words(kind: Any, raw: Any) -> str:
+    text = _to_text(raw).strip()
+    if not _WORDS[kind][0].fullmatch(text):
+        raise TypeError
+    return text
+
+
 def _to_number(kind: type[int | float], raw: Any) -> float:
     if isinstance(raw, bool) or not isinstance(raw, str | int | float):
         raise TypeError
@@ -147,6 +173,9 @@ def _to_close_code(raw: Any) -> int:
 _CONVERTERS: dict[Any, Callable[[Any], Any]] = {
     Seconds: _to_seconds,
     CloseCode: _to_close_code,
+    Word: partial(_to_words, Word),
+    Words: partial(_to_words, Words),
+    Pairs: partial(_to_words, Pairs),
     bool: _to_bool,
     str: _to_text,
     int: partial(_to_number, int),

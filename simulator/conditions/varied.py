@@ -56,6 +56,12 @@ class Conditions:
         moved = type(start)(start + (value - start) * share.fraction)
         return self.vary(knob, moved)
 
+    def append(self, knob: str, text: str, share: Share) -> Conditions:
+        """Return conditions in which a knob that lists words has more of them; those it has stay."""
+        if share.fraction == 0:
+            return self
+        return self.vary(knob, f"{self.settings().get(knob)} {text}".strip())
+
     def settings(self) -> Settings:
         """Return the settings that hold for everyone."""
         return self._resolve(tuple(v for v in self.variations if v.share.fraction == 1))

@@ -7,25 +7,32 @@ from typing import TYPE_CHECKING
 
 from simulator.conditions import EVERYONE, KNOBS, Conditions, Fault, Settings, Share
 from simulator.errors import InputError, Place
+from simulator.scenario.view import check_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.scenario.schema import Envelope
+    from simulator.scenario.shapes import Envelope
     from simulator.scenario.timeline import Injection
 
 
 def length_of(fault_name: str, fault: Fault, for_seconds: float | None, envelope: Envelope | None) -> float:
-    """Return how long an injection lasts: none for what happens once, for ever if nothing was said.
+    """Return how long an injection lasts: none for what happens once only, for ever if nothing was said.
 
     Raises:
-        InputError: it would not last, or it takes no duration.
+        InputError: it would not last, or it takes no duration or not this envelope.
     """
-    if fault.is_momentary():
-        for key, value in (("for", for_seconds), ("envelope", envelope)):
-            if value is not None:
-                raise InputError(f"{fault_name} happens once; it takes no '{key}'", Place(key=key))
+    if fault.is_momentary() and envelope is None:
+        if for_seconds is not None:
+            hint = "an envelope 'pulse' or 'comb' repeats it"
+            raise InputError(f"{fault_name} happens once; it takes no 'for'", Place(key="for"), hint)
         return 0.0
+    if fault.is_momentary() and envelope is not None and not envelope.repeats:
+        problem = f"{fault_name} happens once; the only envelopes that it takes are those that repeat it"
+        raise InputError(problem, Place(key="envelope"), "pulse or comb")
+    if envelope is not None and envelope.recorded is not None and not envelope.recorded.is_read:
+        hint = "a file or a Prometheus is read where a scenario is loaded"
+        raise InputError("a recording is given by its points here", Place(key="envelope.recorded"), hint)
     if for_seconds is None:
         return math.inf
     if not 0 < for_seconds < math.inf:
@@ -48,6 +55,7 @@ def check_injection(injection: Injection, baseline: Settings, active: Sequence[I
         if not 0 <= dose <= 1:
             raise InputError(f"is between 0 and 1, not {dose:g}", Place(key=key))
     _check_reach(injection, baseline)
+    check_fault(injection.fault, lambda key: Place(key=f"parameters.{key}"))
     full = full_share(injection)
     halfway = () if injection.envelope is None else (Share(full.fraction / 2, full.cohort),)
     others = [(other.id, other.fault, full_share(other)) for other in active]

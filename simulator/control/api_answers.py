@@ -16,7 +16,7 @@ from simulator.control.controller import Refused
 from simulator.control.leased import parameters_of
 from simulator.documents import explain_misfit, format_key
 from simulator.errors import InputError, Place
-from simulator.scenario.schema import Envelope, Pulse
+from simulator.scenario.shapes import SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,6 +132,5 @@ def _explain_validation(invalid: RequestValidationError) -> tuple[int, str]:
 
 
 def _keys_of(path: list[Any]) -> list[str]:
-    shapes: dict[Any, type[BaseModel]] = {"envelope": Envelope, "pulse": Pulse}
-    model = shapes.get(path[-1] if path else "", models.InjectionRequest)
+    model: type[BaseModel] = SHAPES.get(path[-1] if path else "", models.InjectionRequest)
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -8,7 +8,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from simulator.control.lease import LONGEST_LEASE_SECONDS
 from simulator.durations import parse_duration
-from simulator.scenario.schema import DURATION_SCHEMA, Envelope, Plain
+from simulator.scenario.shapes import Envelope  # noqa: TC001  # pydantic reads it
+from simulator.scenario.units import DURATION_SCHEMA, Plain
 
 Dose = Annotated[float, Field(strict=True, ge=0, le=1)]
 Length = Annotated[float, BeforeValidator(parse_duration), Field(gt=0), WithJsonSchema(DURATION_SCHEMA)]

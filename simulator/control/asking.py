@@ -24,7 +24,8 @@ def begin(desk: Desk, faults: Mapping[str, type[Fault]], request: InjectionReque
         InputError: it does not fit, or it would not end by itself.
     """
     name, fault = _fault_of(faults, request)
-    if request.for_ is None and request.lease is None and not fault.is_momentary():
+    once = fault.is_momentary() and request.envelope is None
+    if request.for_ is None and request.lease is None and not once:
         hint = "'for' says how long it lasts, 'lease' how long it lasts without being renewed"
         raise InputError("an injection has to end by itself: give 'for' or 'lease'", hint=hint)
     return desk.inject(

@@ -6,6 +6,7 @@ There is nothing to roll back: the conditions are computed anew from whatever is
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from simulator.conditions import Fault, Settings
     from simulator.control.leased import Reason
-    from simulator.scenario.schema import Envelope
+    from simulator.scenario.shapes import Envelope
 
 MOST_INJECTIONS = 100
 IMPULSE_SECONDS = 5.0
@@ -60,6 +61,7 @@ class Controller:
         self._begun: set[str] = set()
         self._injections: dict[str, LeasedInjection] = {}
         self._impulses: list[tuple[float, Struck]] = []
+        self._struck: Counter[str] = Counter()
         self._events: list[Event] = []
 
     @property
@@ -170,8 +172,12 @@ class Controller:
         return max(self._now, round(now, 6))
 
     def _settle(self, now: float) -> float:
-        """End what has ended by itself."""
-        self._now = now = self._at(now)
+        """Let happen again what is repeated, and end what has ended by itself."""
+        since, self._now = self._now, self._at(now)
+        now = self._now
+        for leased in self._injections.values():
+            for at in leased.strikes(max(since, now - IMPULSE_SECONDS), now):
+                self._strike(leased, at)
         over = [leased for leased in self._injections.values() if leased.ends_at <= now]
         for leased in sorted(over, key=lambda leased: leased.ends_at):
             self._end([leased], leased.ends_at, leased.reason)
@@ -210,10 +216,17 @@ class Controller:
         self._begun.add(leased.id)
         self._injections[leased.id] = leased
         self._events.append(Event(now, "injection_started", describe(leased)))
-        for number, impulse in enumerate(injection.fault.impulses(full_share(injection)), start=1):
-            self._impulses.append((now, Struck(f"{self.name}/{leased.id}/{number}", leased.id, impulse)))
+        if not leased.repeats or leased.strikes(now - 1, now):
+            self._strike(leased, now)
         if injection.until <= now:
             del self._injections[leased.id]
+
+    def _strike(self, leased: LeasedInjection, at: float) -> None:
+        injection = leased.injection
+        for impulse in injection.fault.impulses(full_share(injection)):
+            self._struck[leased.id] += 1
+            name = f"{self.name}/{leased.id}/{self._struck[leased.id]}"
+            self._impulses.append((at, Struck(name, leased.id, impulse)))
 
     def _end(self, ending: Iterable[LeasedInjection], at: float, reason: Reason) -> tuple[str, ...]:
         ended = tuple(leased.id for leased in ending)

@@ -6,14 +6,13 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from simulator.scenario.envelope import SAMPLE_SECONDS, SAMPLES_PER_WAVE
+from simulator.scenario.envelope import next_edge, strike_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from simulator.conditions import Fault
-    from simulator.scenario.schema import Envelope
     from simulator.scenario.timeline import Injection
+
+_ROUNDING_SECONDS = 1e-5
 
 Reason = Literal["over", "lease", "cleared", "halted"]
 """Why an injection ended: its time was over, nobody renewed its lease, somebody cleared it, somebody halted all."""
@@ -55,36 +54,25 @@ class LeasedInjection:
         """Tell whether it is in force."""
         return self.injection.at <= now < self.ends_at
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it is something that happens once, and happens again with each pulse or tooth."""
+        return self.injection.envelope is not None and self.injection.fault.is_momentary()
+
+    def strikes(self, after: float, now: float) -> list[float]:
+        """Return when what it repeats happens: after `after`, not later than `now`, and before its end."""
+        if not self.repeats:
+            return []
+        at, until = self.injection.at, min(now, self.ends_at)
+        times = strike_times(self.injection.envelope, max(after - at, 0.0), until - at + _ROUNDING_SECONDS)
+        found = (round(at + time, 6) for time in times)
+        return [time for time in found if after < time <= now and time < self.ends_at]
+
     def next_change(self, now: float) -> float:
         """Return when it changes next after `now`: its level moves, or it ends."""
         at = self.injection.at
         edge = next_edge(self.injection.envelope, round(now - at, 6))
         return self.ends_at if edge is None else min(self.ends_at, round(at + edge, 6))
-
-
-def next_edge(envelope: Envelope | None, elapsed: float) -> float | None:
-    """Return the first time after `elapsed` at which a level changes, as `change_times` has them, or None."""
-    if envelope is None or (envelope.ramp is not None and elapsed >= round(envelope.ramp, 6)):
-        return None
-    return next(edge for edge in _edges(envelope, elapsed) if edge > elapsed)
-
-
-def _edges(envelope: Envelope, elapsed: float) -> Iterator[float]:
-    """Yield edges in rising order, beginning at or before `elapsed`."""
-    parts = [0.0]
-    if envelope.pulse is not None:
-        every = envelope.pulse.every
-        parts.append(envelope.pulse.on)
-    elif envelope.ramp is not None:
-        every = SAMPLE_SECONDS
-    else:
-        assert envelope.sine is not None
-        every = min(SAMPLE_SECONDS, envelope.sine / SAMPLES_PER_WAVE)
-    end = math.inf if envelope.ramp is None else envelope.ramp
-    number = max(0, math.floor(elapsed / every) - 1)
-    while True:
-        yield from (round(min(number * every + part, end), 6) for part in parts)
-        number += 1
 
 
 def describe(leased: LeasedInjection) -> dict[str, Any]:

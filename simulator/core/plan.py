@@ -36,6 +36,15 @@ class Step:
     notes: tuple[tuple[str, str], ...] = ()
 
 
+LONGEST_SCRAPE_SECONDS = 10.0
+"""A scrape fails that takes longer, as with Prometheus' own default, or longer than the scrape interval."""
+
+
+def scrape_timeout(interval_seconds: float) -> float:
+    """Return how long a scrape may take."""
+    return min(interval_seconds, LONGEST_SCRAPE_SECONDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run: scrape k stands at `scrape_offset + k * scrape_interval`; the first step is at 0."""

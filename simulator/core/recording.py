@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simulator.core.exporter import PLAIN, Look
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -14,27 +16,34 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Recording:
-    """The scrapes of a run, in order: times in seconds since its start, and every series' value then."""
+    """The scrapes of a run, in order: times in seconds since its start, every series' value then, and its names."""
 
     scrape_interval_seconds: float
     scrape_offset_seconds: float
     times: list[float] = field(default_factory=list)
     scrapes: list[dict[Key, int]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    failed: list[frozenset[str]] = field(default_factory=list)
+    """Per scrape, the processes that did not answer it."""
 
-    def add(self, at: float, values: dict[Key, int]) -> None:
+    def add(self, at: float, values: dict[Key, int], look: Look = PLAIN, failed: frozenset[str] = frozenset()) -> None:
         """Add one scrape."""
         self.times.append(at)
         self.scrapes.append(values)
+        self.looks.append(look)
+        self.failed.append(failed)
 
     def series_keys(self) -> list[Key]:
         """Return every series that was ever scraped, sorted."""
         return sorted({key for values in self.scrapes for key in values})
 
     def digest(self) -> str:
-        """Return the SHA-256 over every sample of every scrape, as hexadecimal."""
+        """Return the SHA-256 over every sample of every scrape, its names and its failures, as hexadecimal."""
         sha = hashlib.sha256()
-        for at, values in zip(self.times, self.scrapes, strict=True):
+        for at, values, look, failed in zip(self.times, self.scrapes, self.looks, self.failed, strict=True):
             lines = [f"{at!r}", *(f"{'|'.join(key)}={values[key]}" for key in sorted(values))]
+            lines += [f"{name} failed" for name in sorted(failed)]
+            lines += [f"{old}>{new}" for names in (look.renames, look.splits) for old, new in sorted(names.items())]
             sha.update("\n".join(lines).encode())
             sha.update(b"\n\n")
         return sha.hexdigest()

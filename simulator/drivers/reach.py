@@ -33,6 +33,7 @@ Point = Literal[
     "refresh",
     "channel_closed",
     "left_open",
+    "view",
 ]
 
 KNOBS_AT: dict[Point, tuple[str, ...]] = {
@@ -132,6 +133,14 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
     "channel_closed": ("clients.hear_phx_close",),
     "left_open": ("clients.close_sockets",),
     "scrape": ("exporter.answer", "exporter.part", "exporter.delay"),
+    "view": (
+        "exporter.renames",
+        "exporter.unfed",
+        "exporter.frozen",
+        "exporter.born_late",
+        "exporter.split",
+        "exporter.merged",
+    ),
 }
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
 
@@ -171,6 +180,12 @@ class Reach:
             for knob in KNOBS_AT[point]:
                 if knob in altered:
                     self.touch(client, altered[knob])
+
+    def meet_all(self, point: Point) -> None:
+        """Somebody looked at the system as a whole: every client meets what is altered there."""
+        if any(knob in altered for altered in self._altered[:1] for knob in KNOBS_AT[point]):
+            for client in range(len(self._altered)):
+                self.meet(client, point)
 
     def touch(self, client: int, injection: str) -> None:
         """A client met an injection."""

@@ -13,11 +13,13 @@ from simulator.conditions import (
     LoseCursors,
     PurgeTopics,
     ResetCounters,
+    ResetExporter,
     ResetSequences,
     RevokeSessions,
 )
 from simulator.core import client as clients
 from simulator.core import effects
+from simulator.core.exporter import Exporter
 from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
@@ -30,6 +32,7 @@ from simulator.drivers.link import Carrier, Link
 from simulator.drivers.listener import LOST_CODE, Listener
 from simulator.drivers.quiet import Quiet
 from simulator.drivers.reach import Reach
+from simulator.drivers.scraper import Scraper
 from simulator.drivers.snapshots import SnapshotDesk
 from simulator.errors import MintFailed
 
@@ -88,6 +91,8 @@ class _VirtualRun:
             server, self._agenda, lambda index: self._clients[index].settings, self._on_snapshot
         )
         self._recording = Recording(plan.scrape_interval_seconds, plan.scrape_offset_seconds)
+        self._exporter = Exporter(self._metrics)
+        self._scraper = Scraper(self._exporter, self._recording, self._call_scraper, self._meet_scrape)
         self._clients = [
             clients.Client(
                 profile,
@@ -153,10 +158,21 @@ class _VirtualRun:
     def _scrape(self, number: int) -> None:
         now, plan = self._agenda.now, self._plan
         self._quiet.count_beats(now, inclusive=True)
-        self._recording.add(now, self._metrics.snapshot())
+        self._reach.meet_all("view")
+        self._scraper.scrape(now, self._settings.exporter)
         self._on_progress(now)
         due = plan.scrape_offset_seconds + (number + 1) * plan.scrape_interval_seconds
         self._agenda.at(due, Rank.SCRAPE, self._scrape, number + 1)
+
+    def _call_scraper(self, at: float, action: Callable[[], None]) -> None:
+        self._agenda.at(at, Rank.SCRAPE, self._let_scraper, action)
+
+    def _let_scraper(self, action: Callable[[], None]) -> None:
+        self._quiet.count_beats(self._agenda.now, inclusive=True)
+        action()
+
+    def _meet_scrape(self) -> None:
+        self._reach.meet_all("scrape")
 
     # --- conditions and impulses
 
@@ -171,10 +187,17 @@ class _VirtualRun:
                 self._change_client(index, settings)
         self._listener.reconsider()
         self._snapshots.reconsider()
+        self._change_exporter(now)
         for topic, hints in self._server.publisher.release(now, self._settings).items():
             self._hint(topic, hints)
         for injection, impulse in step.impulses:
             self._strike(injection, impulse)
+
+    def _change_exporter(self, now: float) -> None:
+        knobs = self._settings.exporter
+        self._quiet.count_beats(now, inclusive=False)
+        self._exporter.freeze(knobs)
+        self._scraper.reconsider(now, knobs)
 
     def _change_client(self, index: int, settings: Settings) -> None:
         now, client, link = self._agenda.now, self._clients[index], self._links[index]
@@ -199,7 +222,7 @@ class _VirtualRun:
                 self._quiet.try_deliveries(link)
                 self._await_beat(link)
 
-    def _strike(self, injection: str, impulse: Impulse) -> None:
+    def _strike(self, injection: str, impulse: Impulse) -> None:  # noqa: C901  # a case for each impulse
         match impulse:
             case DropConnections(share):
                 self._close(share, injection, LOST_CODE)
@@ -210,6 +233,12 @@ class _VirtualRun:
             case ResetCounters():
                 self._quiet.count_beats(self._agenda.now, inclusive=False)
                 self._server.restart()
+                self._exporter.reset()
+            case ResetExporter(share) if share.fraction > 0:
+                self._quiet.count_beats(self._agenda.now, inclusive=False)
+                self._exporter.reset()
+                for index in self._plan.population.members(share):
+                    self._reach.touch(index, injection)
             case PurgeTopics():
                 self._settle_deliveries()
                 self._touch(injection, self._server.purge())

@@ -29,7 +29,7 @@ class Clockwork:
             self._begin(self._waiting.pop(0), now)
 
     def _begin(self, injection: Injection, now: float) -> None:
-        momentary = injection.fault.is_momentary()
+        once = injection.fault.is_momentary() and injection.envelope is None
         try:
             self._desk.inject(
                 injection.fault_name,
@@ -37,12 +37,12 @@ class Clockwork:
                 level=injection.level,
                 share=injection.share,
                 cohort=injection.cohort,
-                for_seconds=None if momentary else max(0.001, injection.until - now),
+                for_seconds=None if once else max(0.001, injection.until - now),
                 envelope=injection.envelope,
                 injection_id=injection.id,
             )
         except Refused as refused:
             self._ledger.complain(f"{injection.id} was refused: {refused.problem}")
             return
-        if momentary:
+        if once:
             self._ledger.add(replace(injection, at=now, until=now))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.conditions import KNOBS, knobs_of
 from simulator.core.recording import Reached
+from simulator.drivers.reach import KNOBS_AT
 from simulator.gameday.lag import ALLOWED_P99_SECONDS
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from simulator.control.desk import Desk, Entry
     from simulator.report.journal import Journal
     from simulator.scenario.timeline import Injection
+
+_MAKE_SCRAPES_FAIL = frozenset((*KNOBS_AT["scrape"], *KNOBS_AT["stall"]))
 
 LONGEST_STALL_SECONDS = KNOBS["server.stall"].setting.at_most or 0.0
 """A server that stands still hears of the end of it so much later."""
@@ -106,7 +109,7 @@ class Ledger:
         """Return the spans in which scrapes may fail, because an injection was to make them fail."""
         spans: list[tuple[float, float]] = []
         for entry in self.injections(until):
-            if not any(KNOBS[knob].live_only for knob in knobs_of(entry.fault)):
+            if not knobs_of(entry.fault) & _MAKE_SCRAPES_FAIL:
                 continue
             end = entry.until + LONGEST_STALL_SECONDS
             if spans and entry.at <= spans[-1][1]:

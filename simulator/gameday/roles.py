@@ -220,7 +220,7 @@ class _Fleet(_Node):
             clock=self.now,
             metrics=Metrics(initialise=self._spec.initialise_series),
         )
-        self._telling = FleetMetrics(self._fleet.metrics, self._spec.contract_names)
+        self._telling = FleetMetrics(self._fleet, self._spec.contract_names)
         self.port = await self._telling.start(self._spec.host, self._spec.port)
 
     def begin(self) -> None:

@@ -55,6 +55,7 @@ def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
         ),
         routed_to=routed_to,
         missing=rule.missing,
+        blind_s=rule.blind,
         note=rule.reason,
     )
 
@@ -135,7 +136,7 @@ def _check_fires(
     fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
     if fired:
         outcome, detail = _check_times(fires, fired, injections, routed=routed)
-    elif any(alert.state == "no_data" for alert in rules):
+    elif any(alert.state == "no_data" or alert.blind_s for alert in rules):
         outcome, detail = "inconclusive", _no_data(rules)
     elif any(alert.state == "pending" for alert in rules):
         outcome, detail = "unmet", "became pending, but did not fire"
@@ -185,6 +186,8 @@ def _check_end(fires: Fires, fired: Sequence[AlertEntry], cause: Injection, deta
     rest = resolved_at - cause.until
     when = f"{format_duration(abs(rest))} {'after' if rest >= 0 else 'before'} its end"
     detail = f"{detail}; resolved {when}"
+    if any(start <= resolved_at <= end for alert in fired for start, end in alert.blind_s):
+        return "inconclusive", f"{detail}, while its data was gone: that is no recovery"
     if rest > fires.resolves_within:
         return "unmet", f"{detail}: later than {format_duration(fires.resolves_within)}"
     return "met", detail
@@ -205,11 +208,16 @@ def _check_silent(rules: Sequence[AlertEntry]) -> tuple[Outcome, str]:
     fired = [alert for alert in rules if alert.state == "fired"]
     if fired:
         return "unmet", f"fired at {format_duration(fired[0].firing_at_s or 0.0)}"
-    if any(alert.state == "no_data" for alert in rules):
+    if any(alert.state == "no_data" or alert.blind_s for alert in rules):
         return "inconclusive", _no_data(rules)
     if any(alert.state == "pending" for alert in rules):
         return "met", "became pending, but did not fire"
     return "met", "stayed silent"
+
+
+def describe_span(span: tuple[float, float]) -> str:
+    """Return a span of time in words."""
+    return f"from {format_duration(span[0])} to {format_duration(span[1])}"
 
 
 def _check_no_others(alerts: Sequence[AlertEntry], expected: Sequence[str]) -> tuple[Outcome, str]:
@@ -217,6 +225,9 @@ def _check_no_others(alerts: Sequence[AlertEntry], expected: Sequence[str]) -> t
     fired = [f"{a.alert} at {format_duration(a.firing_at_s or 0.0)}" for a in others if a.state == "fired"]
     if fired:
         return "unmet", f"fired too: {', '.join(fired)}"
+    lost = [alert for alert in others if alert.blind_s]
+    if lost:
+        return "inconclusive", f"{lost[0].alert} did not see everything: {_no_data(lost[:1])}"
     blind = sum(alert.state == "no_data" for alert in others)
     if others and blind == len(others):
         return "inconclusive", "there was data for none of the other rules"
@@ -225,4 +236,7 @@ def _check_no_others(alerts: Sequence[AlertEntry], expected: Sequence[str]) -> t
 
 def _no_data(rules: Sequence[AlertEntry]) -> str:
     missing = sorted({selector for alert in rules for selector in alert.missing})
+    gone = sorted({span for alert in rules for span in alert.blind_s})
+    if gone and not missing:
+        return f"no data {', '.join(describe_span(span) for span in gone)}"
     return f"no data: nothing matched {', '.join(missing)}" if missing else "no data"

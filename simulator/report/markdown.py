@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
+from simulator.report.findings import describe_span
 from simulator.report.story import tell
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def write_markdown(verdict: Verdict) -> str:
             ),
         ),
         _not_covered(verdict.alerts),
+        _blind_for_a_while(verdict.alerts),
         _section("Silent losses", _silent_losses(verdict)),
         _section("Provenance", _provenance(verdict)),
     ]
@@ -73,7 +75,21 @@ def _not_covered(alerts: Sequence[AlertEntry]) -> str:
     return "Not covered, because the run had no data for them:\n\n" + "\n".join(lines)
 
 
+def _blind_for_a_while(alerts: Sequence[AlertEntry]) -> str:
+    """Tell of alerts that were active, and did not see their data all the time."""
+    lines = [
+        f"- `{alert.alert}`: {_when_blind(alert)}" for alert in alerts if alert.blind_s and alert.state != "no_data"
+    ]
+    return "Not covered all the time, because their data was gone:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _when_blind(alert: AlertEntry) -> str:
+    return f"no data {', '.join(map(describe_span, alert.blind_s))}"
+
+
 def _why_blind(alert: AlertEntry) -> str:
+    if alert.blind_s:
+        return _when_blind(alert)
     missing = ", ".join(f"`{selector}`" for selector in alert.missing)
     return f"nothing matched {missing}" if missing else (alert.note or "no data")
 

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from simulator.report.verdict import Verdict
 
 
+_AT_THE_END_SECONDS = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Happening:
     """One line of the story."""
@@ -21,7 +24,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One row of the timeline: stretches of time, each with its kind (`injected`, `pending`, `firing`)."""
+    """One row of the timeline: stretches of time, each with its kind (`injected`, `pending`, `firing`, `blind`)."""
 
     label: str
     stretches: tuple[tuple[float, float, str], ...]
@@ -44,11 +47,15 @@ def tell(verdict: Verdict) -> list[Happening]:
             if episode.resolved_at_s is not None:
                 word = "resolved" if episode.firing_at_s is not None else "dropped"
                 story.append(Happening(episode.resolved_at_s, word, alert.alert))
+        for start, end in alert.blind_s:
+            story.append(Happening(start, "data gone", alert.alert))
+            if end < verdict.duration_s - _AT_THE_END_SECONDS:
+                story.append(Happening(end, "data back", alert.alert))
     return sorted(story, key=lambda happening: happening.at)
 
 
 def draw_bars(verdict: Verdict) -> list[Bar]:
-    """Return a row for each injection and for each alert that was ever active."""
+    """Return a row for each injection and for each alert that was ever active, or did not see its data for a while."""
     bars = [
         Bar(entry.id, ((entry.at_s, max(entry.until_s, entry.at_s + verdict.duration_s / 500), "injected"),))
         for entry in verdict.injections
@@ -61,6 +68,7 @@ def draw_bars(verdict: Verdict) -> list[Bar]:
             stretches.append((episode.pending_at_s, end if fired is None else fired, "pending"))
             if fired is not None:
                 stretches.append((fired, end, "firing"))
+        stretches += [(start, end, "blind") for start, end in alert.blind_s]
         if stretches:
             bars.append(Bar(alert.alert, tuple(stretches)))
     return bars

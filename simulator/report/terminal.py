@@ -28,7 +28,7 @@ _RESULT_STYLES = {
     Result.INVALID: "bold magenta",
     Result.INCONCLUSIVE: "bold yellow",
 }
-_STRETCHES = {"injected": ("▬", "yellow"), "pending": ("░", "red"), "firing": ("█", "red")}
+_STRETCHES = {"injected": ("▬", "yellow"), "pending": ("░", "red"), "firing": ("█", "red"), "blind": ("?", "dim")}
 _OUTCOMES = {"met": ("met", "green"), "unmet": ("UNMET", "red"), "inconclusive": ("no data", "yellow")}
 _STATES = {"fired": "red", "pending": "yellow", "silent": "green", "no_data": "dim"}
 

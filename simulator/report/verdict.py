@@ -61,7 +61,7 @@ class AlertEntry(_Model):
     line: int | None
     expected: Literal["fire", "silent"] | None
     state: Literal["fired", "pending", "silent", "no_data"] = Field(
-        description="no_data: a metric that the rule reads was not there, so its silence says nothing"
+        description="no_data: it did not fire, and a metric that it reads was not there, or not all the time"
     )
     pending_at_s: float | None
     firing_at_s: float | None
@@ -73,6 +73,9 @@ class AlertEntry(_Model):
     episodes: tuple[EpisodeEntry, ...]
     routed_to: tuple[str, ...] = Field(description="receivers that were told it fires; empty in virtual time")
     missing: tuple[str, ...] = Field(description="selectors of the rule that matched nothing in the whole run")
+    blind_s: tuple[tuple[float, float], ...] = Field(
+        (), description="from when to when the rule did not see what it saw at other times"
+    )
     note: str | None = Field(description="what else is to be known about its evaluation")
 
 

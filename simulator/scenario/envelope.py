@@ -1,45 +1,42 @@
-"""How an injection's level moves over its time."""
+"""How an injection's level moves over its time, and when what happens once happens again."""
 
 from __future__ import annotations
 
-import math
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from simulator.scenario.track import STEP, Track
+
 if TYPE_CHECKING:
-    from simulator.scenario.schema import Envelope
-
-SAMPLE_SECONDS = 5.0
-"""A moving level is held for this long at a time; of a short wave there are at least as many samples as follows."""
-
-SAMPLES_PER_WAVE = 20
+    from simulator.scenario.shapes import Envelope
+    from simulator.scenario.track import Curve
 
 
 def fraction_at(envelope: Envelope | None, elapsed: float) -> float:
     """Return the fraction of its level that an injection has, `elapsed` seconds after its start."""
-    if envelope is None:
-        return 1.0
-    if envelope.ramp is not None:
-        return min(1.0, elapsed / envelope.ramp)
-    if envelope.pulse is not None:
-        return 1.0 if _micros(elapsed) % _micros(envelope.pulse.every) < _micros(envelope.pulse.on) else 0.0
-    assert envelope.sine is not None
-    return (1 - math.cos(2 * math.pi * elapsed / envelope.sine)) / 2
+    return _form_of(envelope).fraction(elapsed)
 
 
 def change_times(envelope: Envelope | None, length: float) -> list[float]:
     """Return the seconds after its start at which an injection's level changes, 0 included, its end not."""
-    if envelope is None:
-        return [0.0]
-    if envelope.pulse is not None:
-        count = math.ceil(length / envelope.pulse.every)
-        edges = [n * envelope.pulse.every + part for n in range(count) for part in (0.0, envelope.pulse.on)]
-    else:
-        moving = length if envelope.ramp is None else min(length, envelope.ramp)
-        step = SAMPLE_SECONDS if envelope.sine is None else min(SAMPLE_SECONDS, envelope.sine / SAMPLES_PER_WAVE)
-        edges = [n * step for n in range(math.ceil(moving / step))]
-        edges.append(moving)
-    return sorted({round(edge, 6) for edge in edges if round(edge, 6) < length})
+    return sorted(set(takewhile(lambda edge: edge < length, _form_of(envelope).edges(0.0))))
 
 
-def _micros(seconds: float) -> int:
-    return round(seconds * 1_000_000)
+def next_edge(envelope: Envelope | None, elapsed: float) -> float | None:
+    """Return the first time after `elapsed` at which a level changes, as `change_times` has them, or None."""
+    return next((edge for edge in _form_of(envelope).edges(elapsed) if edge > elapsed), None)
+
+
+def strike_times(envelope: Envelope | None, after: float, before: float) -> list[float]:
+    """Return the seconds from `after` on and before `before` at which what happens once happens.
+
+    Without an envelope that is the start, with pulses or a comb the start of each pulse or tooth.
+    """
+    form = _form_of(envelope)
+    assert isinstance(form, Track)
+    strikes = takewhile(lambda strike: strike < before, form.repeated_strikes(after))
+    return [strike for strike in strikes if strike >= after]
+
+
+def _form_of(envelope: Envelope | None) -> Track | Curve:
+    return STEP if envelope is None else envelope.form

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from simulator.conditions import KNOBS
 from simulator.documents import Document, explain_misfit, format_key, load_documents, parse_documents
 from simulator.errors import InputError, Place, shorten, show, unknown_name
-from simulator.scenario.schema import ENTRY_KEYS, Entry, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
+from simulator.scenario.schema import ENTRY_KEYS, Entry, Fires, Fleet, Monitoring, Scenario, Silent
+from simulator.scenario.shapes import SHAPES
 from simulator.shipped import find_file
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def validate(document: Document, overrides: Mapping[str, str]) -> LoadedScenario
 
 _KEY = re.compile(r"[\w-]+(?:\.[\w-]+|\[[0-9]+\])*", re.ASCII)
 _STEP = re.compile(r"[\w-]+", re.ASCII)
-_MAPPINGS = {"fleet", "monitoring", "conditions", "profiles", "envelope", "pulse", "set", "fires", "silent"}
+_MAPPINGS = {"fleet", "monitoring", "conditions", "profiles", "set", "fires", "silent", *SHAPES}
 """Keys that an override makes where the file leaves them out."""
 
 
@@ -152,8 +153,7 @@ _PARTS: dict[str, type[BaseModel]] = {"fleet": Fleet, "monitoring": Monitoring}
 _MODELS: dict[str, type[BaseModel]] = {
     **_PARTS,
     "timeline": Entry,
-    "envelope": Envelope,
-    "pulse": Pulse,
+    **SHAPES,
     "fires": Fires,
     "silent": Silent,
 }

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from simulator.core.profiles import PROFILES
-from simulator.durations import format_duration, parse_duration
-from simulator.errors import show, unknown_name
-
-DURATION_SCHEMA = {
-    "anyOf": [
-        {"type": "string", "pattern": r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w|y))+$"},
-        {"type": "number", "minimum": 0},
-    ],
-    "description": "a duration such as 250ms, 15s or 1h30m; a bare number is seconds",
-}
+from simulator.durations import format_duration
+from simulator.errors import unknown_name
+from simulator.scenario.shapes import Envelope  # noqa: TC001  # pydantic reads it
+from simulator.scenario.units import Duration, Level, Model, Period, Plain, Rate, reject_bool
 
 TOPICS = (
     "runtime.run_summaries",
@@ -36,54 +20,10 @@ TOPICS = (
 )
 
 
-def _reject_bool(raw: Any) -> Any:
-    if isinstance(raw, bool):
-        raise ValueError(f"{show(raw)} does not fit; it takes a number")  # noqa: TRY004  # what a validator is to raise
-    return raw
-
-
-def _reject_nested(raw: Any) -> Any:
-    if not isinstance(raw, str | int | float):
-        raise ValueError(f"{show(raw)} does not fit; it takes one value")  # noqa: TRY004  # what a validator is to raise
-    return raw
-
-
-def _parse_rate(raw: Any) -> Any:
-    """Return events per second for a number or a text such as `2/s` or `30/m`."""
-    _reject_bool(raw)
-    if isinstance(raw, str) and "/" in raw:
-        count, _, unit = raw.partition("/")
-        try:
-            return float(count) / parse_duration(f"1{unit.strip()}")
-        except ValueError:
-            raise ValueError(f"{show(raw)} is not a rate; write it like 2/s or 30/m") from None
-    return raw
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(DURATION_SCHEMA)]
-Period = Annotated[Duration, Field(gt=0)]
-Rate = Annotated[
-    float,
-    BeforeValidator(_parse_rate),
-    Field(ge=0, le=1000),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
-]
-Level = Annotated[float, Field(ge=0, le=1), BeforeValidator(_reject_bool)]
-Plain = Annotated[
-    Any,
-    BeforeValidator(_reject_nested),
-    WithJsonSchema({"type": ["string", "number", "boolean"], "description": "a knob's or parameter's value"}),
-]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Fleet(_Model):
+class Fleet(Model):
     """The clients and their load."""
 
-    clients: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_reject_bool)] = Field(
+    clients: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(reject_bool)] = Field(
         500, description="how many clients there are"
     )
     session_lifetime: Period = Field(600.0, description="mean time a client is open (exponential)")
@@ -104,7 +44,7 @@ class Fleet(_Model):
         return profiles
 
 
-class Monitoring(_Model):
+class Monitoring(Model):
     """How the system is watched."""
 
     scrape_interval: Period = Field(15.0, description="time between two scrapes")
@@ -121,33 +61,6 @@ class Monitoring(_Model):
         if seconds < 0.1 or abs(seconds * 1000 - round(seconds * 1000)) > 1e-6:
             raise ValueError(f"{format_duration(seconds)} is too fine; at least 100ms, in whole milliseconds")
         return seconds
-
-
-class Pulse(_Model):
-    """On for a while, off for a while."""
-
-    every: Annotated[Duration, Field(ge=0.1)] = Field(description="time from the start of one pulse to the next")
-    on: Period = Field(description="length of one pulse")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Pulse:
-        if self.on > self.every:
-            raise ValueError("a pulse cannot be longer than its period: 'on' is above 'every'")
-        return self
-
-
-class Envelope(_Model):
-    """How an injection's level moves over its time; without one it is a step."""
-
-    ramp: Period | None = Field(None, description="time to rise from 0 to the level")
-    pulse: Pulse | None = Field(None, description="a train of pulses")
-    sine: Period | None = Field(None, description="period of a wave from 0 to the level and back")
-
-    @model_validator(mode="after")
-    def _has_one_shape(self) -> Envelope:
-        if sum(shape is not None for shape in (self.ramp, self.pulse, self.sine)) != 1:
-            raise ValueError("an envelope has one shape: ramp, pulse or sine")
-        return self
 
 
 class Entry(BaseModel):
@@ -184,7 +97,7 @@ ENTRY_KEYS = tuple(field.alias or name for name, field in Entry.model_fields.ite
 """The keys of a timeline entry; any other is a parameter of its fault."""
 
 
-class Fires(_Model):
+class Fires(Model):
     """An alert that must fire, by when after its injection began, and by when it resolves after that one's end."""
 
     alert: str
@@ -196,19 +109,19 @@ class Fires(_Model):
     routed_to: str | None = Field(None, description="the Alertmanager receiver that must be told; live only")
 
 
-class Silent(_Model):
+class Silent(Model):
     """An alert that must not fire."""
 
     alert: str
 
 
-class ExpectFires(_Model):
+class ExpectFires(Model):
     """The expectation that an alert fires."""
 
     fires: Fires
 
 
-class ExpectSilent(_Model):
+class ExpectSilent(Model):
     """The expectation that an alert stays silent."""
 
     silent: Silent
@@ -232,12 +145,12 @@ Expectation = Annotated[
 ]
 
 
-class Scenario(_Model):
+class Scenario(Model):
     """Fleet, load, monitoring, a timeline of injections, and what is expected of the alerts."""
 
     scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
     summary: str = Field("", description="one sentence: what happens")
-    seed: Annotated[int, Field(ge=0), BeforeValidator(_reject_bool)] = Field(
+    seed: Annotated[int, Field(ge=0), BeforeValidator(reject_bool)] = Field(
         1, description="the same seed gives the same run"
     )
     duration: Period = Field(description="how long it runs")

@@ -25,15 +25,17 @@ from simulator.core.profiles import PROFILES
 from simulator.documents import format_key
 from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
-from simulator.scenario.envelope import change_times, fraction_at
+from simulator.scenario.envelope import change_times, fraction_at, strike_times
 from simulator.scenario.schema import ENTRY_KEYS
+from simulator.scenario.view import check_fault, check_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simulator.core.profile import Profile
     from simulator.scenario.loading import LoadedScenario
-    from simulator.scenario.schema import Entry, Envelope, Scenario
+    from simulator.scenario.schema import Entry, Scenario
+    from simulator.scenario.shapes import Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class SetKnobs(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault on the timeline, from `at` until `until`; both are the same for a fault that only happens once."""
+    """A fault on the timeline, from `at` until `until`; both are the same for what happens once and is not repeated."""
 
     id: str
     fault_name: str
@@ -112,6 +114,7 @@ def _fault_of(entry: Entry, loaded: LoadedScenario, index: int, faults: Mapping[
         parse_parameters(kind, entry.inject, {key: raw}, Place(place.file, place.line, format_key(path)))
     fault = parse_parameters(kind, entry.inject, entry.parameters, loaded.place(path))
     _check_share(entry, fault, loaded, path)
+    check_fault(fault, lambda key: loaded.place((*path, key) if key in entry.parameters else path))
     return entry.inject, fault
 
 
@@ -140,6 +143,7 @@ def _set_knobs(entry: Entry, loaded: LoadedScenario, path: tuple[str | int, ...]
         values.append((knob, value))
     if not values:
         raise InputError("names no knob", loaded.place((*path, "set")))
+    check_fault(SetKnobs(tuple(values)), lambda _: loaded.place((*path, "set")))
     return "set " + " ".join(f"{k}={KNOBS[k].setting.show(v)}" for k, v in values), SetKnobs(tuple(values))
 
 
@@ -149,15 +153,24 @@ def _span(entry: Entry, fault: Fault, loaded: LoadedScenario, index: int) -> tup
         problem = f"begins at {format_duration(entry.at)}, but the scenario ends at {format_duration(end)}"
         raise InputError(problem, loaded.place((*path, "at")))
     if fault.is_momentary():
-        for key, value in (("for", entry.for_), ("envelope", entry.envelope)):
-            if value is not None:
-                raise InputError(f"{entry.inject} happens once; it takes no '{key}'", loaded.place((*path, key)))
+        _refuse_duration(entry, loaded, path)
+    if fault.is_momentary() and entry.envelope is None:
         return entry.at, entry.at
     until = end if entry.for_ is None else round(entry.at + entry.for_, 6)
     if until > end:
         problem = f"lasts until {format_duration(until)}, but the scenario ends at {format_duration(end)}"
         raise InputError(problem, loaded.place((*path, "for")), "leave out 'for' to keep it until the end")
     return entry.at, until
+
+
+def _refuse_duration(entry: Entry, loaded: LoadedScenario, path: tuple[str | int, ...]) -> None:
+    """Refuse a duration of what happens once, unless it happens again with each pulse or tooth."""
+    if entry.envelope is None and entry.for_ is not None:
+        hint = "an envelope 'pulse' or 'comb' repeats it"
+        raise InputError(f"{entry.inject} happens once; it takes no 'for'", loaded.place((*path, "for")), hint)
+    if entry.envelope is not None and not entry.envelope.repeats:
+        problem = f"{entry.inject} happens once; the only envelopes that it takes are those that repeat it"
+        raise InputError(problem, loaded.place((*path, "envelope")), "pulse or comb")
 
 
 def refuse_live_only(loaded: LoadedScenario, injections: Sequence[Injection]) -> None:
@@ -243,6 +256,7 @@ def _baseline(loaded: LoadedScenario, settings: Settings) -> Settings:
             settings = settings.with_value(knob, parse_knob(knob, raw, place))
         except ValueError as error:
             raise InputError(str(error), place) from None
+    check_view(settings.exporter, lambda _: loaded.place(("conditions",)))
     return settings
 
 
@@ -252,18 +266,29 @@ def _steps(baseline: Settings, injections: Sequence[Injection]) -> tuple[Step, .
         length = injection.until - injection.at
         times.update(round(injection.at + t, 6) for t in change_times(injection.envelope, length))
         times.update((injection.at, injection.until))
-    return tuple(_step(baseline, injections, time) for time in sorted(times))
+    strikes = {injection.id: _strikes(injection) for injection in injections}
+    return tuple(_step(baseline, injections, strikes, time) for time in sorted(times))
 
 
-def _step(baseline: Settings, injections: Sequence[Injection], time: float) -> Step:
+def _strikes(injection: Injection) -> frozenset[float]:
+    """Return the times at which an injection's impulses happen: at its start, or with each pulse or tooth."""
+    if not injection.fault.is_momentary() or injection.envelope is None:
+        return frozenset((injection.at,))
+    length = injection.until - injection.at
+    return frozenset(round(injection.at + time, 6) for time in strike_times(injection.envelope, 0.0, length))
+
+
+def _step(
+    baseline: Settings, injections: Sequence[Injection], strikes: Mapping[str, frozenset[float]], time: float
+) -> Step:
     active = [(i.id, i.fault, i.share_at(time)) for i in injections if i.at <= time < i.until]
-    begun = [i for i in injections if i.at == time]
-    notes = [("injection_started", i.id) for i in begun]
+    struck = [i for i in injections if time in strikes[i.id]]
+    notes = [("injection_started", i.id) for i in injections if i.at == time]
     notes += [("injection_ended", i.id) for i in injections if i.until == time and i.at < time]
     return Step(
         at=time,
         conditions=Conditions.fold(baseline, active),
-        impulses=tuple((i.id, impulse) for i in begun for impulse in i.fault.impulses(_full_share(i))),
+        impulses=tuple((i.id, impulse) for i in struck for impulse in i.fault.impulses(_full_share(i))),
         notes=tuple(notes),
     )
 

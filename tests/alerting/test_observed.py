@@ -280,6 +280,35 @@ def test_a_target_that_fails_is_trouble_unless_a_fault_explains_it(world: World)
     assert early[0].startswith("the target runtime at one was not scraped from 0.0 s to ")
 
 
+def test_a_live_rule_that_loses_its_data_is_no_data_and_one_that_fired_was_blind(
+    world: World, shared_site: Site, wait_for: WaitFor
+) -> None:
+    def is_up(value: int) -> bool:
+        return world.prometheus.query(f'up{{instance="one"}} == {value}') != []
+
+    shared_site.show(errors=9)
+    wait_for(lambda: ("Errors", "critical") in active(world.prometheus, "firing"))
+    start = time.time()
+    time.sleep(2)
+    shared_site.pages["/metrics"] = (500, "text/plain", "broken")
+    wait_for(lambda: is_up(0) and not active(world.prometheus, "firing") - {("Watchdog", ""), ("Kept", "")})
+    time.sleep(2)
+    shared_site.show(errors=0)
+    wait_for(lambda: is_up(1))
+    time.sleep(2)
+    timeline = observe(
+        world.prometheus, world.ruleset, start, time.time(), scrape_interval_seconds=0.5, evaluation_interval_seconds=1
+    )
+    by_name = {line.rule.alert: line for line in timeline.rules}
+    assert by_name["Never"].state == "no_data"
+    ((begin, end),) = by_name["Never"].blind
+    assert 1 <= begin < end
+    assert by_name["Errors"].state == "fired"
+    assert by_name["Errors"].blind == by_name["Never"].blind
+    assert by_name["Watchdog"].blind == ()
+    assert any("could not be scraped" in one for one in timeline.trouble)
+
+
 SICK_RULES = """
 groups:
   - name: sick

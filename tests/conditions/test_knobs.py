@@ -23,13 +23,10 @@ def test_a_knob_says_what_it_is_and_has_a_default_that_it_would_accept(path: str
 LIVE_ONLY = {
     "server.stall",
     "server.stall_every",
-    "exporter.answer",
-    "exporter.part",
-    "exporter.delay",
 }
 
 
-def test_only_the_server_and_its_exporter_need_a_live_system() -> None:
+def test_only_the_servers_process_needs_a_live_system() -> None:
     assert {path for path, knob in KNOBS.items() if knob.live_only} == LIVE_ONLY
 
 

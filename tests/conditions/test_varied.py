@@ -53,6 +53,17 @@ class Audience(Fault):
         return conditions.vary("issuer.audience", "drifted", share)
 
 
+@dataclass(frozen=True, slots=True)
+class Cut(Fault):
+    """The horizon moves."""
+
+    horizon: float = setting(5.0, "horizon")
+
+    def distort(self, conditions: Conditions, share: Share) -> Conditions:
+        """Shift the knob."""
+        return conditions.shift("retention.horizon", self.horizon, share)
+
+
 def kids(conditions: Conditions) -> list[str]:
     """Return the key id that each client meets."""
     return [settings.issuer.kid for settings, _ in conditions.settings_by_client(CLIENTS)]
@@ -173,6 +184,49 @@ def test_two_faults_on_one_knob_the_later_injection_wins() -> None:
     one, two = ("one", Kid("k2"), EVERYONE), ("two", Kid("k3"), EVERYONE)
     assert Conditions.fold(BASELINE, [one, two]).settings().issuer.kid == "k3"
     assert Conditions.fold(BASELINE, [two, one]).settings().issuer.kid == "k2"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.floats(0, 1), st.sampled_from(["", "x"])), max_size=6))
+def test_where_faults_on_one_knob_overlap_each_client_has_what_the_last_one_that_takes_it_says(
+    entries: list[tuple[str, float, str]],
+) -> None:
+    injections = [(f"i{n}", Kid(kid), Share(part, cohort)) for n, (kid, part, cohort) in enumerate(entries)]
+    expected = []
+    for client in range(20):
+        taken = [kid for (kid, part, cohort) in entries if CLIENTS.includes(client, Share(part, cohort))]
+        expected.append(taken[-1] if taken else BASELINE.issuer.kid)
+    assert kids(Conditions.fold(BASELINE, injections)) == expected
+
+
+@given(st.lists(st.tuples(st.floats(1, 9e4), st.floats(0, 1)), max_size=5))
+def test_faults_that_shift_one_knob_shift_it_one_after_another(entries: list[tuple[float, float]]) -> None:
+    injections = [(f"i{n}", Cut(horizon), Share(part)) for n, (horizon, part) in enumerate(entries)]
+    expected = BASELINE.retention.horizon
+    for horizon, part in entries:
+        expected += (horizon - expected) * part
+    assert Conditions.fold(BASELINE, injections).settings().retention.horizon == pytest.approx(expected)
+
+
+def test_two_shifts_halfway_to_one_value_come_nearer_than_one_and_their_order_counts() -> None:
+    base = BASELINE.with_value("retention.horizon", 100.0)
+    half = Share(0.5)
+    twice = Conditions.fold(base, [("one", Cut(0.0), half), ("two", Cut(0.0), half)])
+    assert twice.settings().retention.horizon == 25
+    forth = Conditions.fold(base, [("one", Cut(0.0), half), ("two", Cut(200.0), half)])
+    back = Conditions.fold(base, [("two", Cut(200.0), half), ("one", Cut(0.0), half)])
+    assert (forth.settings().retention.horizon, back.settings().retention.horizon) == (125, 75)
+
+
+def test_when_the_earlier_of_two_shifts_ends_the_later_starts_from_the_baseline() -> None:
+    base = BASELINE.with_value("retention.horizon", 100.0)
+    left = Conditions.fold(base, [("two", Cut(0.0), Share(0.5))])
+    assert left.settings().retention.horizon == 50
+
+
+def test_faults_that_add_words_to_one_knob_all_hold() -> None:
+    conditions = Conditions().append("exporter.unfed", "socket_auth", HALF).append("exporter.unfed", "token_mint", HALF)
+    assert conditions.settings().exporter.unfed == "socket_auth token_mint"
+    assert conditions.append("exporter.unfed", "x", Share(0.0)) == conditions
 
 
 def test_faults_on_different_knobs_do_not_mind_their_order() -> None:

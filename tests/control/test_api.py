@@ -207,6 +207,18 @@ def test_the_state_says_who_steers_and_how_long_its_word_lasts(api: Served) -> N
         ({"fault": "auth.key-drift", "for": 9, "id": "a\nb"}, "id: an id is 1 to 200 printable characters"),
         ({"fault": "auth.key-drift", "for": 9, "envelope": {"rampp": 1}}, "envelope.rampp: unknown key 'rampp' (did"),
         ({"fault": "auth.key-drift", "for": 9, "envelope": {}}, "envelope: an envelope has one shape"),
+        (
+            {"fault": "auth.key-drift", "for": 9, "envelope": {"tail": {"half_live": 3}}},
+            "envelope.tail.half_live: unknown key 'half_live' (did you mean 'half_life'?)",
+        ),
+        (
+            {"fault": "auth.key-drift", "for": 9, "envelope": {"recorded": {"csv": "/etc/passwd"}}},
+            "envelope.recorded: a recording is given by its points here",
+        ),
+        (
+            {"fault": "liveness.restart", "envelope": {"pulse": {"every": 9, "on": 1}}},
+            "an injection has to end by itself",
+        ),
         ({"fault": "liveness.restart", "for": 9}, "for: liveness.restart happens once; it takes no 'for'"),
         ({"fault": "cursor.retention-cut", "for": 9, "share": 0.5}, "share: cursor.retention-cut changes the whole"),
         ([], "body: a list does not fit"),

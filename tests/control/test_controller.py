@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from faults import load_faults
 from simulator.conditions import Conditions, DropConnections, ResetCounters, Settings, Share
 from simulator.control.controller import IMPULSE_SECONDS, MOST_INJECTIONS, Controller, Event, Refused
-from simulator.control.leased import next_edge
 from simulator.errors import InputError
-from simulator.scenario.envelope import change_times
+from simulator.scenario.envelope import change_times, next_edge
 from simulator.scenario.loading import load_scenario
-from simulator.scenario.schema import Envelope
+from simulator.scenario.shapes import Envelope
 from simulator.scenario.timeline import Injection, SetKnobs, list_injections, make_plan
 from simulator.shipped import list_shipped
 
@@ -167,7 +166,7 @@ def test_what_happens_once_is_told_for_a_while_under_one_id_and_leaves_no_inject
 @pytest.mark.parametrize("key", ["for_seconds", "envelope"])
 def test_what_happens_once_takes_no_duration(key: str) -> None:
     value = 5.0 if key == "for_seconds" else RAMP
-    with pytest.raises(InputError, match="happens once; it takes no"):
+    with pytest.raises(InputError, match=r"happens once; (it takes no|the only envelopes)"):
         _inject(_controller(), 0.0, "liveness.restart", **{key: value})
 
 
@@ -250,7 +249,78 @@ _ENVELOPES = st.one_of(
         st.floats(0.1, 50),
         st.floats(0.1, 1),
     ),
+    st.builds(
+        lambda every, gaps, again: Envelope.model_validate(
+            {"comb": {"teeth": [n * gaps for n in range(4)], "width": gaps / 2, **({"every": every} if again else {})}}
+        ),
+        st.floats(50, 100),
+        st.floats(0.1, 12),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda half, after: Envelope.model_validate({"tail": {"half_life": half, "after": after}}),
+        st.floats(0.1, 40),
+        st.floats(0, 40),
+    ),
+    st.builds(
+        lambda every, levels: Envelope.model_validate({"staircase": {"every": every, "levels": levels}}),
+        st.floats(0.1, 50),
+        st.lists(st.floats(0, 1), min_size=1, max_size=5),
+    ),
+    st.builds(
+        lambda times: Envelope.model_validate({"recorded": {"points": [[t, t % 3] for t in sorted(times)]}}),
+        st.sets(st.integers(0, 150), min_size=1, max_size=6),
+    ),
 )
+
+CRASH_LOOP = Envelope.model_validate({"pulse": {"every": "20s", "on": "1s"}})
+
+
+def test_what_happens_once_happens_again_with_each_pulse_until_its_time_is_over() -> None:
+    controller = _controller(name="run-1")
+    name = _inject(controller, 1.0, "liveness.restart", for_seconds=50.0, envelope=CRASH_LOOP)
+    struck: dict[str, float] = {}
+    now = 1.0
+    while now < 120.0:
+        for impulse in controller.message(now).impulses:
+            struck.setdefault(impulse.id, now)
+        controller.renew(now)
+        change = controller.next_change(now)
+        now = now + 4.0 if change is None else min(change, now + 4.0)
+    assert list(struck) == [f"run-1/{name}/{number}" for number in range(1, 7)]
+    assert list(struck.values()) == [1.0, 1.0, 21.0, 21.0, 41.0, 41.0]
+    assert controller.injections(51.0) == ()
+
+
+def test_a_halt_ends_a_crash_loop() -> None:
+    controller = _controller()
+    _inject(controller, 0.0, "liveness.restart", for_seconds=100.0, envelope=CRASH_LOOP)
+    controller.message(0.0)
+    controller.halt(10.0)
+    assert [controller.message(now).impulses for now in (20.0, 20.5, 40.0)] == [(), (), ()]
+
+
+def test_a_crash_loop_ends_with_its_lease() -> None:
+    controller = _controller(lease_seconds=30.0)
+    _inject(controller, 0.0, "liveness.restart", for_seconds=600.0, envelope=CRASH_LOOP)
+    assert len(controller.message(20.0).impulses) == 2
+    assert controller.message(40.0).impulses == ()
+
+
+def test_a_comb_whose_first_tooth_is_later_does_not_strike_at_the_start() -> None:
+    controller = _controller()
+    comb = Envelope.model_validate({"comb": {"teeth": ["3s"]}})
+    _inject(controller, 0.0, "liveness.restart", for_seconds=9.0, envelope=comb)
+    assert controller.message(0.0).impulses == ()
+    assert controller.next_change(0.0) == 3.0
+    assert len(controller.message(3.0).impulses) == 2
+    assert len(controller.message(4.0).impulses) == 2
+
+
+def test_a_recording_that_was_not_read_is_refused() -> None:
+    unread = Envelope.model_validate({"recorded": {"csv": "/etc/passwd"}})
+    with pytest.raises(InputError, match=r"envelope.recorded: a recording is given by its points here"):
+        _inject(_controller(), 0.0, for_seconds=9.0, envelope=unread)
 
 
 @settings(deadline=None)

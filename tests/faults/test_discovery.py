@@ -76,10 +76,18 @@ SHIPPED = [
     "network.overload",
     "network.slow-accept",
     "network.slow-join",
+    "observability.counter-reset",
+    "observability.diluted-ratio",
     "observability.failing-metrics",
+    "observability.late-born-series",
+    "observability.merged-series",
     "observability.missing-metrics",
+    "observability.renamed-label",
+    "observability.renamed-metric",
     "observability.slow-metrics",
+    "observability.split-series",
     "observability.truncated-metrics",
+    "observability.unfed-series",
 ]
 
 

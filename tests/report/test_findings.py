@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,40 @@ def fires(within: str | None = None, resolves_within: str | None = None) -> dict
 def check(desk: Desk, expectation: Any, **parts: Any) -> ExpectationEntry:
     (entry,) = desk.verdict(expectation, **parts).expectations
     return entry
+
+
+# --- data that goes away in the middle of a run
+
+
+def blinded(desk: Desk, *times: Any, state: Any = None, span: tuple[float, float] = (900, 1200)) -> Any:
+    rule = desk.rule("Auth", *times)
+    return (replace(rule, state=state or rule.state, blind=(span,)), desk.rule("Timeout"))
+
+
+def test_a_rule_that_lost_its_data_and_did_not_fire_leaves_silence_open(desk: Desk) -> None:
+    for rules in (blinded(desk, state="no_data"), blinded(desk, (400, None, 450))):
+        entry = check(desk, SILENT, rules=rules)
+        assert (entry.outcome, entry.detail) == ("inconclusive", "no data from 15m to 20m")
+        assert check(desk, FIRES, rules=rules).outcome == "inconclusive"
+        entry = check(desk, "no_other_alerts", rules=rules)
+        assert (entry.outcome, entry.detail) == (
+            "inconclusive",
+            "Auth did not see everything: no data from 15m to 20m",
+        )
+
+
+def test_an_alert_that_fired_before_its_data_went_has_fired(desk: Desk) -> None:
+    assert check(desk, SILENT, rules=blinded(desk, (400, 700, 800))).outcome == "unmet"
+    assert check(desk, FIRES, rules=blinded(desk, (400, 700, 800))).outcome == "met"
+
+
+@pytest.mark.parametrize(("resolved", "outcome"), [(899, "met"), (900, "inconclusive"), (1200, "inconclusive")])
+def test_an_alert_that_resolves_while_its_data_is_gone_has_not_recovered(
+    desk: Desk, resolved: float, outcome: str
+) -> None:
+    entry = check(desk, fires(resolves_within="10m"), rules=blinded(desk, (400, 700, resolved)))
+    assert entry.outcome == outcome
+    assert entry.detail.endswith("while its data was gone: that is no recovery") == (outcome == "inconclusive")
 
 
 # --- fires

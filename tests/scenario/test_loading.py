@@ -215,13 +215,65 @@ BAD: list[tuple[str, str]] = [
         ":4: timeline[0].envelope: liveness.restart happens",
     ),
     # envelopes
-    (entry(f"{DRIFT}, envelope: {{}}"), ":4: timeline[0].envelope: an envelope has one shape: ramp, pulse or sine"),
+    (
+        entry(f"{DRIFT}, envelope: {{}}"),
+        ":4: timeline[0].envelope: an envelope has one shape: ramp, pulse, sine, comb, tail",
+    ),
     (entry(f"{DRIFT}, envelope: {{ramp: 1s, sine: 1s}}"), ":4: timeline[0].envelope: an envelope has one shape"),
     (entry(f"{DRIFT}, envelope: {{ramp: 0}}"), ":4: timeline[0].envelope.ramp: '0' is too small; it must be above 0"),
     (entry(f"{DRIFT}, envelope: {{pulse: {{every: 1m}}}}"), ":4: timeline[0].envelope.pulse: the key 'on' is missing"),
     (
         entry(f"{DRIFT}, envelope: {{pulse: {{every: 1m, on: 2m}}}}"),
         ":4: timeline[0].envelope.pulse: a pulse cannot be longer than its period",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{comb: {{teeth: [1s, 1s]}}}}"),
+        ":4: timeline[0].envelope.comb: the teeth of a comb stand in rising order",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{comb: {{teeth: [1s, 2s], width: 2s}}}}"),
+        ":4: timeline[0].envelope.comb: two teeth of a comb overlap: 'width' is above the time between them",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{comb: {{teeth: [9s], every: 9s}}}}"),
+        ":4: timeline[0].envelope.comb: the last tooth of a comb ends after its period",
+    ),
+    (entry(f"{DRIFT}, envelope: {{comb: {{teeth: []}}}}"), ":4: timeline[0].envelope.comb.teeth: is empty"),
+    (
+        entry(f"{DRIFT}, envelope: {{tail: {{after: 1m}}}}"),
+        ":4: timeline[0].envelope.tail: the key 'half_life' is missing",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{staircase: {{every: 1m, levels: [0.5, 1.5]}}}}"),
+        ":4: timeline[0].envelope.staircase.levels[1]: '1.5' is too large; it must be at most 1",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{}}}}"),
+        ":4: timeline[0].envelope.recorded: a recording has one source: points, csv or prometheus",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{csv: a.csv, query: up}}}}"),
+        ":4: timeline[0].envelope.recorded: 'query' has no meaning without 'prometheus'",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{prometheus: 'http://x', query: up, from: 5}}}}"),
+        ":4: timeline[0].envelope.recorded: 'to' is needed with 'prometheus'",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{prometheus: 'http://x', query: up, from: 5, to: noon}}}}"),
+        ":4: timeline[0].envelope.recorded.to: 'noon' is no instant; write it like 2026-11-24T10:00:00Z",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{prometheus: 'http://x', query: up, from: 5, to: 5}}}}"),
+        ":4: timeline[0].envelope.recorded: the range ends before it begins",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{points: [[1m, 2], [30s, 1]]}}}}"),
+        ":4: timeline[0].envelope.recorded: the points of a recording stand in rising order of time",
+    ),
+    (
+        entry(f"{DRIFT}, envelope: {{recorded: {{points: [[1m, -2]]}}}}"),
+        ":4: timeline[0].envelope.recorded.points[0][1]: '-2' is too small; it must be at least 0",
     ),
     # parameters and knobs
     (entry(f"{DRIFT}, kid: 5"), ":4: timeline[0].kid: '5' does not fit kid, which takes: text"),

@@ -137,6 +137,21 @@ def test_a_fault_that_happens_once_emits_its_impulses_once_and_changes_nothing()
     assert [note for step in steps for note in step.notes if note[1] == name] == [("injection_started", name)]
 
 
+def test_a_fault_that_happens_once_happens_again_with_each_pulse_and_has_a_duration() -> None:
+    loop = {"at": "5m", "inject": "liveness.restart", "for": "10m", "envelope": {"pulse": {"every": "4m", "on": "1s"}}}
+    (restart,) = injections(loop)
+    assert (restart.at, restart.until) == (300, 900)
+    steps = plan(loop).steps
+    name = "liveness.restart@5m"
+    assert [step.at for step in steps if step.impulses] == [300, 540, 780]
+    assert {len(step.impulses) for step in steps if step.impulses} == {2}
+    notes = [(step.at, note) for step in steps for note, _ in step.notes]
+    assert notes == [(300, "injection_started"), (900, "injection_ended")]
+    assert {injection for step in steps for injection, _ in step.impulses} == {name}
+    (open_end,) = injections({key: value for key, value in loop.items() if key != "for"})
+    assert open_end.until == 3600
+
+
 def test_two_injections_of_one_knob_overlap_and_the_later_one_holds_where_both_are() -> None:
     steps = plan(
         {"at": "5m", "set": {"network.latency": "1s"}, "for": "10m", "name": "slow"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.conditions.knobs import Exporter as Knobs
+    from simulator.core.exporter import Exporter as Shown
     from simulator.drivers.live.connection import LiveConnection
     from simulator.drivers.live.waiting import WaitingRoom
 
@@ -24,21 +24,22 @@ class Exporter:
 
     def __init__(
         self,
+        shown: Shown,
         write: Callable[[], bytes],
         knobs: Callable[[], Knobs],
         waiting: WaitingRoom,
         on_altered: Callable[[], None],
     ) -> None:
+        self._shown = shown
         self._write = write
         self._knobs = knobs
         self._waiting = waiting
         self._on_altered = on_altered
-        self._scrapes = 0
 
     async def answer(self, connection: LiveConnection) -> Response:
         """Return the answer to a scrape, late if it is to be late."""
         knobs = self._knobs()
-        if knobs.answer == "ok" or not self._is_struck(knobs.part):
+        if not self._shown.is_struck(knobs):
             return respond(HTTPStatus.OK, self._write(), CONTENT_TYPE)
         self._on_altered()
         match knobs.answer:
@@ -55,11 +56,6 @@ class Exporter:
     def _delay(self) -> float:
         knobs = self._knobs()
         return knobs.delay if knobs.answer == "slow" else 0.0
-
-    def _is_struck(self, part: float) -> bool:
-        """Tell whether the next scrape is one of the part that is answered otherwise: exactly that part of them."""
-        self._scrapes += 1
-        return math.floor(self._scrapes * part + 1e-9) > math.floor((self._scrapes - 1) * part + 1e-9)
 
 
 def respond(

@@ -12,12 +12,15 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from simulator.core.exporter import look_of
 from simulator.core.metrics import INSTRUMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from simulator.core.metrics import Instrument, Key, Metrics, Process
+    from simulator.conditions.knobs import Exporter as Knobs
+    from simulator.core.exporter import Exporter, Look
+    from simulator.core.metrics import Instrument, Key, Process
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -42,24 +45,31 @@ OWN_NAMES: Names = {
 class MetricsCollector(Collector):
     """Yields the present values of the instruments of one process under the names of a contract."""
 
-    def __init__(self, metrics: Metrics, names: Mapping[str, Exposed], process: Process) -> None:
-        self._metrics = metrics
+    def __init__(
+        self, exporter: Exporter, names: Mapping[str, Exposed], process: Process, knobs: Callable[[], Knobs]
+    ) -> None:
+        self._exporter = exporter
+        self._knobs = knobs
         self._names = {name: names[name] for name in names if INSTRUMENTS[name].process == process}
 
     def collect(self) -> Iterator[Metric]:
         """Yield one family for each instrument that has a value."""
         series: dict[str, list[tuple[Key, int]]] = {}
-        for key, value in self._metrics.values.items():
+        knobs = self._knobs()
+        look = look_of(knobs)
+        for key, value in self._exporter.show(knobs).items():
             series.setdefault(key[0], []).append((key, value))
         for name, exposed in self._names.items():
             if name in series:
-                yield _make_family(INSTRUMENTS[name], exposed, series[name])
+                yield _make_family(INSTRUMENTS[name], exposed, series[name], look)
 
 
-def make_registry(metrics: Metrics, names: Mapping[str, Exposed] | None, process: Process) -> CollectorRegistry:
+def make_registry(
+    exporter: Exporter, names: Mapping[str, Exposed] | None, process: Process, knobs: Callable[[], Knobs]
+) -> CollectorRegistry:
     """Return a registry of its own with the collector of one process."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(MetricsCollector(metrics, OWN_NAMES if names is None else names, process))
+    registry.register(MetricsCollector(exporter, OWN_NAMES if names is None else names, process, knobs))
     return registry
 
 
@@ -68,13 +78,12 @@ def write_metrics(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 
 
-def _make_family(instrument: Instrument, exposed: Exposed, series: Iterable[tuple[Key, int]]) -> Metric:
-    name, kind = exposed["name"], str(instrument.kind)
+def _make_family(instrument: Instrument, exposed: Exposed, series: Iterable[tuple[Key, int]], look: Look) -> Metric:
+    name, kind = look.metric(instrument.name, exposed["name"]), str(instrument.kind)
     if kind == "counter" and not name.endswith("_total"):
         kind = "unknown"
     family = Metric(name.removesuffix("_total") if kind == "counter" else name, instrument.help, kind)
-    labels = [exposed["labels"][label] for label in instrument.labels]
     for key, value in series:
         sample = f"{name}_{key[-1]}" if kind == "summary" else name
-        family.add_sample(sample, dict(zip(labels, key[1:], strict=False)), value)
+        family.add_sample(sample, look.labels(instrument, exposed["labels"], key), value)
     return family

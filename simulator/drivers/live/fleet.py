@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, cast
 
-from simulator.conditions import CloseConnections, DropConnections, LoseCursors, RevokeSessions
+from simulator.conditions import CloseConnections, DropConnections, LoseCursors, ResetExporter, RevokeSessions
 from simulator.core.client import Client
+from simulator.core.exporter import Exporter
 from simulator.core.metrics import Metrics
 from simulator.drivers.live.member import Member
 from simulator.drivers.live.outside import Outside
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.conditions import Conditions, Impulse, Population
+    from simulator.conditions.knobs import Exporter as Knobs
     from simulator.core.client import Habits
     from simulator.core.profile import Profile
     from simulator.drivers.live.outside import SnapshotSource, TokenSource
@@ -57,6 +59,7 @@ class LiveFleet:
         self._outside = Outside(url=url, mint=mint, snapshot=source, reach=self._reach, clock=clock)
         self.metrics = Metrics() if metrics is None else metrics
         """What the clients tell about themselves."""
+        self.shown = Exporter(self.metrics)
         self._conditions = conditions
         self._members: dict[int, Member] = {}
         resolved = conditions.settings_by_client(population)
@@ -109,11 +112,17 @@ class LiveFleet:
             if self._own_source is not None:
                 await self._own_source.aclose()
 
+    @property
+    def exporter_knobs(self) -> Knobs:
+        """What a scrape of the fleet gets."""
+        return self._conditions.settings().exporter
+
     def apply(self, conditions: Conditions) -> None:
         """Let every member have its settings under new conditions, at one time."""
         if conditions == self._conditions:
             return
         self._conditions = conditions
+        self.shown.freeze(self.exporter_knobs)
         resolved = conditions.settings_by_client(self._population)
         for index, member in self._members.items():
             member.change(*resolved[index])
@@ -129,7 +138,7 @@ class LiveFleet:
             for index, member in self._members.items():
                 if member.is_connected and self._population.includes(index, impulse.share):
                     self._reach.touch(index, injection)
-        elif isinstance(impulse, RevokeSessions):
+        elif isinstance(impulse, RevokeSessions | ResetExporter):
             for index in self._members:
                 if self._population.includes(index, impulse.share):
                     self._reach.touch(index, injection)

@@ -18,6 +18,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect
 
+from simulator.core.exporter import Exporter
 from simulator.core.metrics import Metrics
 from simulator.core.tokens import Issuer, choose_scopes, derive_key
 from simulator.drivers.live.exposition import CONTENT_TYPE, make_registry, write_metrics
@@ -108,12 +109,14 @@ class TokenEndpoint:
         self._clock = clock
         self._issuer = Issuer(run_secret, epoch)
         self._resolved = Resolved(population, conditions)
-        self._registry = make_registry(self.metrics, contract_names, "issuer")
+        self._shown = Exporter(self.metrics)
+        self._registry = make_registry(self._shown, contract_names, "issuer", lambda: self._resolved.everyone.exporter)
         self.app = self._make_app()
 
     def apply(self, conditions: Conditions) -> None:
         """Let other conditions hold for the requests to come."""
         self._resolved = Resolved(self._population, conditions)
+        self._shown.freeze(self._resolved.everyone.exporter)
 
     def _make_app(self) -> FastAPI:
         app = FastAPI(title="Sync token endpoint", docs_url=None, redoc_url=None)

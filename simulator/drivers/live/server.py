@@ -17,9 +17,11 @@ from simulator.conditions import (
     DropConnections,
     PurgeTopics,
     ResetCounters,
+    ResetExporter,
     ResetSequences,
     RevokeSessions,
 )
+from simulator.core.exporter import Exporter as Shown
 from simulator.core.log import EventLog
 from simulator.core.metrics import Metrics
 from simulator.core.publisher import LATE_SECONDS
@@ -41,9 +43,11 @@ from simulator.drivers.reach import KNOBS_AT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from prometheus_client import CollectorRegistry
     from websockets.asyncio.server import Server, ServerConnection
 
     from simulator.conditions import Conditions, Impulse, Population, Share
+    from simulator.conditions.knobs import Exporter as Knobs
     from simulator.core.codec import Received
     from simulator.core.messages import ClientMessage
     from simulator.drivers.live.exposition import Exposed
@@ -92,7 +96,8 @@ class LiveServer:
         self._listening: Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
-        registry = make_registry(self.metrics, contract_names, "server")
+        self.shown = Shown(self.metrics)
+        registry = make_registry(self.shown, contract_names, "server", self._exporter_knobs)
         self._waiting = WaitingRoom()
         self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
         self._core = SyncServer(self.log, verifier, self.metrics)
@@ -101,10 +106,11 @@ class LiveServer:
             Around(self.now, self._limits, self._sockets),
             Resolved(population, conditions),
             Exporter(
-                partial(write_metrics, registry),
-                lambda: self._door.resolved.everyone.exporter,
+                self.shown,
+                partial(self._write, registry),
+                self._exporter_knobs,
                 self._waiting,
-                lambda: self._touch("scrape", range(population.size)),
+                partial(self.meet_all, "scrape"),
             ),
             self._waiting,
             self._is_well,
@@ -178,6 +184,7 @@ class LiveServer:
     def apply(self, conditions: Conditions) -> None:
         """Let other conditions hold, for every open socket and for those to come."""
         resolved = self._door.resolved = Resolved(self._population, conditions)
+        self.shown.freeze(self._exporter_knobs())
         for socket in tuple(self._sockets):
             settings = resolved.of(socket.member)
             if settings != socket.settings:
@@ -199,6 +206,9 @@ class LiveServer:
                 return self._revoke(share, reason)
             case ResetCounters():
                 self._core.restart()
+                self.shown.reset()
+            case ResetExporter(share) if share.fraction > 0:
+                self.shown.reset()
             case PurgeTopics():
                 return self._core.purge()
             case ResetSequences(kept):
@@ -222,6 +232,17 @@ class LiveServer:
                 self._core.revoke(now, socket.session.subject, reason, socket.settings)
             socket.evict(reason)
         return frozenset(members)
+
+    def meet_all(self, point: Point) -> None:
+        """Let all clients meet what is altered for whoever looks at the server as a whole."""
+        self._touch(point, range(self._population.size))
+
+    def _exporter_knobs(self) -> Knobs:
+        return self._door.resolved.everyone.exporter
+
+    def _write(self, registry: CollectorRegistry) -> bytes:
+        self.meet_all("view")
+        return write_metrics(registry)
 
     def _on_stall(self) -> None:
         self._touch("stall", (socket.member for socket in self._sockets if socket.member is not None))

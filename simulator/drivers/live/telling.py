@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-    from simulator.core.metrics import Metrics
     from simulator.drivers.live.exposition import Exposed
+    from simulator.drivers.live.fleet import LiveFleet
 
 _LONGEST_REQUEST_SECONDS = 10.0
 
@@ -25,8 +25,8 @@ _LONGEST_REQUEST_SECONDS = 10.0
 class FleetMetrics:
     """Serves a fleet's counters on the fleet's own event loop, under the names of a contract or the project's own."""
 
-    def __init__(self, metrics: Metrics, contract_names: Mapping[str, Exposed] | None) -> None:
-        self._registry = make_registry(metrics, contract_names, "fleet")
+    def __init__(self, fleet: LiveFleet, contract_names: Mapping[str, Exposed] | None) -> None:
+        self._registry = make_registry(fleet.shown, contract_names, "fleet", lambda: fleet.exporter_knobs)
         self._listening: Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:

@@ -11,6 +11,8 @@ from simulator.conditions import KNOBS, PurgeTopics, Settings, Share
 from simulator.core.plan import Step
 from simulator.core.profiles import PROFILES
 from simulator.drivers.virtual import run_virtual
+from simulator.scenario.envelope import strike_times
+from simulator.scenario.shapes import Envelope
 from tests.drivers.live.twin import run_live
 
 if TYPE_CHECKING:
@@ -124,6 +126,17 @@ def test_faults_that_overlap_count_the_same(plan: PlanFactory, make_fault: Calla
         (make_fault("liveness.short-timeout"), 305.0, 420.0),
     )
     _assert_alike(_mixed(plan(*faults, clients=16, seconds=600.0, share=EVERYONE)))
+
+
+def test_a_crash_loop_counts_the_same(plan: PlanFactory, make_fault: Callable[[str], Fault]) -> None:
+    calm = _mixed(plan(clients=20, seconds=500.0))
+    base, restart = calm.steps[0].conditions, make_fault("liveness.restart")
+    envelope = Envelope.model_validate({"comb": {"teeth": ["0s", "7s"], "every": "1m"}})
+    impulses = tuple(("loop", impulse) for impulse in restart.impulses(Share(0.5)))
+    steps = tuple(Step(125.0 + at, base, impulses) for at in strike_times(envelope, 0, 240))
+    assert len(steps) == 8
+    run = _assert_alike(replace(calm, steps=(*calm.steps, *steps)))
+    assert run.reached.touched["loop"]
 
 
 def test_a_purge_counts_the_same(plan: PlanFactory) -> None:

@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from simulator.alerting.contract import load_contract
 from simulator.alerting.toolchain import find_tool
+from simulator.conditions.knobs import Exporter as ExporterKnobs
+from simulator.core.exporter import Exporter
 from simulator.core.metrics import INSTRUMENTS, Metrics
 from simulator.drivers.live.exposition import OWN_NAMES, make_registry, write_metrics
 
@@ -23,7 +25,7 @@ NAMES: Names = CONTRACT.model_dump()["metrics"]
 
 def scrape(metrics: Metrics, process: Process = "server", names: Names | None = NAMES) -> str:
     """Return what a scrape gets."""
-    return write_metrics(make_registry(metrics, names, process)).decode()
+    return write_metrics(make_registry(Exporter(metrics), names, process, ExporterKnobs)).decode()
 
 
 def samples(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

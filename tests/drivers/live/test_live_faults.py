@@ -358,6 +358,59 @@ def test_below_level_1_just_that_part_of_the_scrapes_fails(run_live: RunLive) ->
     run_live(script)
 
 
+def test_metrics_and_labels_come_out_under_their_new_names(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        bench.server.apply(under("observability.renamed-metric", instrument="socket_timeout", to="timeouts_v2"))
+        text = (await bench.get("/metrics"))[1].decode()
+        assert 'timeouts_v2{status="timeout"} 0.0' in text
+        assert "syncstorm_socket_timeout" not in text
+        assert bench.server.touched == {"x": ALL}
+        bench.server.apply(under("observability.renamed-label"))
+        text = (await bench.get("/metrics"))[1].decode()
+        assert 'reason_code="unknown_kid",status="error"' in text
+        assert "reason_class" not in text
+        bench.server.apply(bench.conditions)
+        assert 'reason_class="unknown_kid",status="error"' in (await bench.get("/metrics"))[1].decode()
+
+    run_live(script)
+
+
+def test_series_are_unfed_frozen_split_merged_and_born_late(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async def shown(name: str, **parameters: Any) -> str:
+            bench.server.apply(under(f"observability.{name}", **parameters))
+            return (await bench.get("/metrics"))[1].decode()
+
+        assert "socket_auth" not in await shown("unfed-series", instrument="socket_auth")
+        await shown("unfed-series", instrument="socket_auth", series="frozen")
+        async with bench.client() as client:
+            await client.join()
+            text = (await bench.get("/metrics"))[1].decode()
+            assert 'socket_auth{reason_class="authorized",status="ok"} 0.0' in text
+            text = await shown("split-series", parts=2)
+            assert 'connection_active{action="connect",shard="0",status="ok"} 1.0' in text
+            assert 'connection_active{action="connect",shard="1",status="ok"} 0.0' in text
+            text = await shown("merged-series", instrument="socket_auth", label="reason_class")
+            assert 'socket_auth{reason_class="",status="ok"} 1.0' in text or ('socket_auth{status="ok"} 1.0' in text)
+            text = await shown("late-born-series")
+            assert "socket_timeout" not in text
+            assert 'socket_auth{reason_class="authorized",status="ok"} 1.0' in text
+
+    run_live(script)
+
+
+def test_counters_begin_at_zero_again_while_clients_stay(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.join()
+            (impulse,) = FAULTS["observability.counter-reset"]().impulses(EVERYONE)
+            bench.server.strike(impulse)
+            assert bench.count("socket_auth", "ok", "authorized") == 0
+            await client.beat()
+
+    run_live(script)
+
+
 # --- the loop
 
 

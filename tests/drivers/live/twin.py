@@ -15,6 +15,7 @@ from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer
 from simulator.drivers.agenda import Rank
 from simulator.drivers.live.fleet import LiveFleet
 from simulator.drivers.live.server import LiveServer, publish_forever
+from simulator.drivers.scraper import Scraper
 from simulator.errors import MintFailed
 from tests.vloop import rank_context, run_virtually
 
@@ -69,6 +70,8 @@ class _Twin:
         )
         await self._spawn(self._server.start(), Rank.LOOK)
         self._settings = self._resolve(first)
+        self._exporter_knobs = first.settings().exporter
+        self._scraper = Scraper(self._server.shown, self._recording, self._call_scraper, self._meet_scrape)
         self._fleet = LiveFleet(
             url=f"ws://127.0.0.1:{self._server.port}/socket/websocket",
             mint=self._mint,
@@ -115,8 +118,10 @@ class _Twin:
 
     def _change(self, step: Step) -> None:
         self._settings = self._resolve(step.conditions)
+        self._exporter_knobs = step.conditions.settings().exporter
         self._contexts[Rank.LOOK].run(self._server.apply, step.conditions)
         self._contexts[Rank.EVENT].run(self._fleet.apply, step.conditions)
+        self._scraper.reconsider(asyncio.get_running_loop().time(), self._exporter_knobs)
         for injection, impulse in step.impulses:
             self._fleet.strike(injection, impulse)
             met = self._contexts[Rank.LOOK].run(self._server.strike, impulse)
@@ -125,9 +130,16 @@ class _Twin:
 
     def _scrape(self, number: int) -> None:
         plan = self._plan
-        self._recording.add(asyncio.get_running_loop().time(), self._server.metrics.snapshot())
+        self._server.meet_all("view")
+        self._scraper.scrape(asyncio.get_running_loop().time(), self._exporter_knobs)
         due = plan.scrape_offset_seconds + (number + 1) * plan.scrape_interval_seconds
         self._at(due, Rank.SCRAPE, partial(self._scrape, number + 1))
+
+    def _call_scraper(self, at: float, action: Callable[[], None]) -> None:
+        self._at(at, Rank.SCRAPE, action)
+
+    def _meet_scrape(self) -> None:
+        self._server.meet_all("scrape")
 
     async def _mint(self, now: float, member: int) -> Token:
         """Do as the endpoint does with a question, and as its client's patience has it."""
