@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from simulator.core.disorder import is_woken
 from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
-from simulator.core.session import ROUNDING_SECONDS, State, is_woken
+from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
 from simulator.errors import TokenRejected
 
