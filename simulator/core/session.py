@@ -274,7 +274,7 @@ class ChannelSession:
         return [Reply(message.ref, Problem(message.code), message.topic)]
 
     def _replay(self, now: float, topic: str, after: int, batch: int) -> Sequence[ServerMessage]:
-        pushes, reached = replay(self.server.log[topic], after, batch)
+        pushes, reached = replay(self.server.log.topics[topic], after, batch)
         if pushes:
             self.advance(now, topic, pushes[0].events[0], reached)  # type: ignore[union-attr]
         return pushes
@@ -285,7 +285,7 @@ class ChannelSession:
         self.watermarks[topic] = max(reached, self.watermarks[topic])
 
     def _count_lag(self, topic: str, cursor: int) -> None:
-        lag = max(0, self.server.log[topic].newest - cursor)
+        lag = max(0, self.server.log.topics[topic].newest - cursor)
         self.server.metrics.set(("replay_lag_events", topic, "lagging" if lag else "caught_up"), lag)
 
 
