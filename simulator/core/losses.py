@@ -121,6 +121,9 @@ class Losses:
         """The log went back to earlier heads; return the clients whose cursors are ahead of them."""
         for key, (mark, valid) in self._foreign.items():
             self._foreign[key] = (mark, min(valid, heads[key[1]]))
+        for session in self._sessions:
+            for topic, after in session.begins_after.items():
+                session.begins_after[topic] = min(after, heads[topic])
         found = set()
         for subject, marks in self._all_marks().items():
             for topic, mark in marks.items():
