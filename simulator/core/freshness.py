@@ -37,7 +37,7 @@ def plan_snapshots(log: EventLog, stale: Sequence[StaleTopic]) -> tuple[Snapshot
 
 
 def _judge(log: EventLog, name: str, cursor: int, epoch: int | None, settings: Settings) -> StaleTopic | None:
-    topic, later = log[name], settings.replay.enforce_budgets or settings.snapshot.offered or settings.log.epochs
+    topic, later = log.topics[name], settings.replay.enforce_budgets or settings.snapshot.offered or settings.log.epochs
     if not later:
         return StaleTopic(name, cursor, topic.floor) if cursor < topic.floor else None
     lag = max(0, topic.newest - cursor)

@@ -42,8 +42,8 @@ class Losses:
 
     def on_resume(self, session: ChannelSession, topic: str, cursor: int) -> None:
         """A session resumes a topic from a cursor that was given, and nobody took it for stale."""
-        log = self._log[topic]
-        if not self._foreign and len(log) and cursor <= log.head:
+        log = self._log.topics[topic]
+        if not self._foreign and cursor <= log.head and len(log):
             return
         if self._is_foreign(session.subject, topic, cursor):
             valid = self._foreign[session.subject, topic][1]
@@ -64,10 +64,9 @@ class Losses:
 
     def on_sent(self, now: float, session: ChannelSession, topic: str, first: Event) -> None:
         """A session is about to be sent a topic's events beyond its watermark; `first` is the first of them."""
-        owed_after = max(session.watermarks[topic], session.begins_after.get(topic, 0))
-        if first.watermark > owed_after + 1:
+        if first.watermark > session.watermarks[topic] + 1 and first.watermark > session.begins_after.get(topic, 0) + 1:
             self._strike("purged_gap" if self._log[topic].is_dense else "skipped_events", session)
-        if now - max(first.at, session.subscribed_at) > STARVED_SECONDS:
+        if now - first.at > STARVED_SECONDS and now - session.subscribed_at > STARVED_SECONDS:
             self._strike("starved", session)
 
     def on_skipped(self, session: ChannelSession) -> None:
@@ -122,6 +121,9 @@ class Losses:
         """The log went back to earlier heads; return the clients whose cursors are ahead of them."""
         for key, (mark, valid) in self._foreign.items():
             self._foreign[key] = (mark, min(valid, heads[key[1]]))
+        for session in self._sessions:
+            for topic, after in session.begins_after.items():
+                session.begins_after[topic] = min(after, heads[topic])
         found = set()
         for subject, marks in self._all_marks().items():
             for topic, mark in marks.items():
@@ -153,8 +155,12 @@ class Losses:
         return False
 
     def _look_for_hunger(self, now: float, session: ChannelSession) -> None:
+        topics = self._log.topics
         for name, mark in session.watermarks.items():
-            since = _oldest_unsent(self._log[name], mark)
+            topic = topics[name]
+            if topic.head <= mark and not topic.backlog:
+                continue
+            since = _oldest_unsent(topic, mark)
             if since is not None and now - max(since, session.subscribed_at) > STARVED_SECONDS:
                 self._strike("starved", session)
 
@@ -174,7 +180,7 @@ class Losses:
 
 def _oldest_unsent(topic: Topic, mark: int) -> float | None:
     """Return when the oldest event that a session does not have was published; None if it has all."""
-    event = topic.first_after(mark) if topic.head > mark else None
+    event = topic.first_after(mark)
     if event is not None:
         return event.at
     return topic.backlog[0][0] if topic.backlog else None

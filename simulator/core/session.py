@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from simulator.core.disorder import Disorder
 from simulator.core.freshness import find_stale, plan_snapshots
 from simulator.core.messages import (
     CHANNEL,
@@ -66,13 +67,6 @@ OVER_BUDGET_MESSAGE = "replay budget exceeded for topic qos tier; full resync re
 _BUDGET_STATUS = {"none": "ok", "replay_budget_exceeded": "exceeded"}
 
 
-def is_woken(delivery: Delivery, hints: Sequence[int]) -> bool:
-    """Tell whether a session hears of at least one of the events that it was to be told of."""
-    if delivery.paused:
-        return False
-    return not delivery.lost_hints or any(hint % delivery.lost_hints for hint in hints)
-
-
 def replay(topic: Topic, after: int, batch: int) -> tuple[list[UpdateBatch | Frame], int]:
     """Return a topic's events beyond a watermark, and the watermark that they reach.
 
@@ -98,8 +92,7 @@ class ChannelSession:
     """
 
     __slots__ = (
-        "_delayed",
-        "_lost",
+        "_disorder",
         "allowed_topics",
         "begins_after",
         "joined_at",
@@ -123,8 +116,7 @@ class ChannelSession:
         self.outbox = Outbox()
         self.begins_after: dict[str, int] = {}
         self.subscribed_at = 0.0
-        self._delayed: dict[str, list[ServerMessage]] = {}
-        self._lost: set[str] = set()
+        self._disorder = Disorder()
         self.allowed_topics = tuple(topic for topic in server.log.topics if topic in scopes)
         self.state = State.NEW
         self.subscription_id = ""
@@ -150,27 +142,14 @@ class ChannelSession:
         pushes = list(self._replay(now, topic, self.watermarks[topic], settings.delivery.replay_batch))
         if not pushes or self.is_plain(settings.delivery):
             return pushes
-        return self._lose_some(topic, pushes, settings.delivery)
+        sent, passes_over = self._disorder.send(topic, self.watermarks[topic], pushes, settings.delivery)
+        if passes_over:
+            self.server.losses.on_skipped(self)
+        return sent
 
     def is_plain(self, delivery: Delivery) -> bool:
         """Tell whether what this session is sent next is sent as it is."""
-        return delivery.is_plain and not self._delayed and not self._lost
-
-    def _lose_some(self, topic: str, pushes: list[ServerMessage], delivery: Delivery) -> list[ServerMessage]:
-        """Lose, delay or repeat what is sent; a client has no use for what comes after something newer."""
-        newest = self.watermarks[topic]
-        if delivery.dropped and newest % delivery.dropped == 0:
-            self._lost.add(topic)
-            return []
-        if delivery.swapped and newest % delivery.swapped == 0 and topic not in self._delayed:
-            self._delayed[topic] = pushes
-            return []
-        if topic in self._lost or topic in self._delayed:
-            self._lost.discard(topic)
-            self.server.losses.on_skipped(self)
-        if delivery.duplicated and newest % delivery.duplicated == 0:
-            pushes = pushes * 2
-        return pushes + self._delayed.pop(topic, [])
+        return delivery.is_plain and not self._disorder
 
     def is_silent(self, now: float, settings: Settings) -> bool:
         """Tell whether the last heartbeat is too long ago."""
@@ -208,8 +187,7 @@ class ChannelSession:
         self.joined_at = self.last_seen_at = now
         self.watermarks = {}
         self.begins_after.clear()
-        self._delayed.clear()
-        self._lost.clear()
+        self._disorder.clear()
         self.subscription_id = self.server.count_connect()
         return [Reply(message.ref, Joined(self.subscription_id, self.allowed_topics))]
 
@@ -315,7 +293,7 @@ class ChannelSession:
         return [Reply(message.ref, Problem(message.code), message.topic)]
 
     def _replay(self, now: float, topic: str, after: int, batch: int) -> Sequence[ServerMessage]:
-        pushes, reached = replay(self.server.log[topic], after, batch)
+        pushes, reached = replay(self.server.log.topics[topic], after, batch)
         if pushes:
             self.advance(now, topic, pushes[0].events[0], reached)  # type: ignore[union-attr]
         return pushes
@@ -326,7 +304,7 @@ class ChannelSession:
         self.watermarks[topic] = max(reached, self.watermarks[topic])
 
     def _count_lag(self, topic: str, cursor: int) -> None:
-        lag = max(0, self.server.log[topic].newest - cursor)
+        lag = max(0, self.server.log.topics[topic].newest - cursor)
         self.server.metrics.set(("replay_lag_events", topic, "lagging" if lag else "caught_up"), lag)
 
 

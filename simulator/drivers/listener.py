@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from simulator.core.disorder import is_woken
 from simulator.core.messages import Accepted, ErrorPush, Join, Refused, SocketClosed, Subscribe, Upgrade
 from simulator.core.pacing import drain, offer
 from simulator.core.revocation import ends_sockets
 from simulator.core.server import TOKEN_STATUSES
-from simulator.core.session import ROUNDING_SECONDS, State, is_woken
+from simulator.core.session import ROUNDING_SECONDS, State
 from simulator.drivers.agenda import Rank
 from simulator.drivers.entrance import Entrance
 from simulator.drivers.reach import is_harm

@@ -177,6 +177,18 @@ def test_a_log_that_goes_back_twice_agrees_with_the_first_one_up_to_the_lower_he
     assert bench.found() == {"future_cursor": {1}}
 
 
+def test_who_began_without_a_cursor_is_owed_what_a_log_that_went_back_numbers_anew() -> None:
+    bench = Bench()
+    bench.publish()
+    bench.topic.purge()
+    session = bench.subscribe(1)
+    bench.server.go_back(0.0)
+    bench.publish()
+    bench.topic.purge()
+    assert bench.publish(session) == [[2]]
+    assert bench.found() == {"purged_gap": {1}}
+
+
 def test_a_log_with_epochs_tells_its_clients() -> None:
     bench = Bench(log__epochs=True)
     session = bench.subscribe(1)

@@ -37,7 +37,7 @@ from simulator.core.messages import (
 )
 from simulator.core.metrics import Metrics
 from simulator.core.server import SyncServer
-from simulator.core.session import OVER_BUDGET_MESSAGE, STALE_MESSAGE, ChannelSession, State, is_woken
+from simulator.core.session import OVER_BUDGET_MESSAGE, STALE_MESSAGE, ChannelSession, State
 from simulator.core.tokens import Verifier
 
 if TYPE_CHECKING:
@@ -563,11 +563,3 @@ def test_the_epoch_is_told_only_where_it_counts() -> None:
     assert Bench().subscribe("a")[-1] == Reply("s", Subscribed("sub_1", ("a",), {"a": 0}))
     bench = Bench(settings=HEALTHY.with_value("log.epochs", value=True))
     assert bench.subscribe("a")[-1] == Reply("s", Subscribed("sub_1", ("a",), {"a": 0}, epoch=1))
-
-
-@pytest.mark.parametrize(
-    ("lost_hints", "hints", "woken"), [(0, [4], True), (2, [4], False), (2, [4, 5], True), (1, [4, 5], False)]
-)
-def test_a_session_is_woken_by_any_hint_that_is_not_lost(lost_hints: int, hints: list[int], *, woken: bool) -> None:
-    assert is_woken(HEALTHY.with_value("delivery.lost_hints", lost_hints).delivery, hints) is woken
-    assert not is_woken(HEALTHY.with_value("delivery.paused", value=True).delivery, hints)

@@ -46,7 +46,7 @@ class Person:
     client: clients.Client
     session: ChannelSession | None = None
     anchors: dict[str, int] = field(default_factory=dict)
-    has: set[int] = field(default_factory=set)
+    has: dict[str, set[int]] = field(default_factory=lambda: {topic: set() for topic in TOPICS})
     lost: bool = False
     told: int = 0
 
@@ -162,9 +162,11 @@ class World(RuleBasedStateMachine):
         for message in messages:
             if isinstance(message, UpdateBatch):
                 last = person.client.cursors.get(message.topic, 0)
-                person.has.update(event.payload for event in message.events if event.watermark > last)
+                person.has[message.topic].update(event.payload for event in message.events if event.watermark > last)
             if isinstance(message, ErrorPush):
                 person.told += 1
+                for stale in message.problem.stale_topics:
+                    person.has[stale.topic].clear()  # a full resync: what it had is void
             self.perform(person, person.client.receive(self.now, message))
 
     def perform(self, person: Person, asked: Iterable[effects.Effect]) -> None:
@@ -210,7 +212,7 @@ class World(RuleBasedStateMachine):
             if at_resume:
                 passed = max(passed, self.server.log[topic].gone_until)
             anchor = person.anchors[topic]
-            person.lost = person.lost or not person.has.issuperset(self.sequences[topic][anchor:passed])
+            person.lost = person.lost or not person.has[topic].issuperset(self.sequences[topic][anchor:passed])
 
     def teardown(self) -> None:
         """Check at the end."""

@@ -10,8 +10,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from simulator.core.codec import write_once
+from simulator.core.disorder import is_woken
 from simulator.core.pacing import is_slow
-from simulator.core.session import State, is_woken, replay
+from simulator.core.session import State, replay
 from simulator.drivers.live.socket import frame_bytes
 
 if TYPE_CHECKING:
