@@ -19,6 +19,9 @@ from simulator.commands.options import (
     say_control,
     state_folder,
 )
+from simulator.errors import InputError, Place
+from simulator.gameday.lookup import FLAG as LOOKED_UP
+from simulator.gameday.lookup import look_up
 from simulator.gameday.run import Options, run_gameday
 from simulator.gameday.view import render as render_moment
 from simulator.report.terminal import render
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from simulator.conditions import Fault
+    from simulator.gameday.lookup import OwnPrometheus
     from simulator.gameday.view import Moment
 
 CALM = "calm"
@@ -67,7 +71,18 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         """
         faults = load_faults()
         overrides = _overrides(settings or [], seed, scenario)
-        prepared = rehearsals.prepare(scenario or CALM, faults, rules=tuple(rules or ()), overrides=overrides)
+        own = _look_up(prometheus, rules, alertmanager)
+        prepared = rehearsals.prepare(
+            scenario or CALM,
+            faults,
+            rules=tuple(rules or ()),
+            overrides=overrides,
+            ruleset=None if own is None else own.ruleset,
+        )
+        if own is not None:
+            looked_for = own.ports(prepared.contract)
+            port, token_port = port or looked_for["server"], token_port or looked_for["issuer"]
+            prepared = own.fit(prepared)
         name = f"{prepared.loaded.scenario.scenario}-{prepared.loaded.scenario.seed}"
         seconds = duration_of(duration, prepared.loaded.scenario.duration if scenario else ENDLESS_SECONDS)
         chosen: dict[str, Any] = {} if token is None else {"token": token}
@@ -102,6 +117,17 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         console.print(render(verdict, console.width))
         console.print(f"  files: {options.out}", style="dim", markup=False)
         raise typer.Exit(verdict.verdict.exit_code)
+
+
+def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path | None) -> OwnPrometheus | None:
+    """Ask the user's own Prometheus, if there is one, for what otherwise is in files."""
+    if url is None:
+        return None
+    for flag, given in (("--rules", rules), ("--alertmanager", alertmanager)):
+        if given:
+            problem = f"does not go with {LOOKED_UP}: your Prometheus has its own"
+            raise InputError(problem, Place(flag), f"leave out {flag}")
+    return look_up(url)
 
 
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:

@@ -315,7 +315,7 @@ class _Day:
                 simulate_seconds=ended,
                 evaluate_seconds=time.time() - ended_wall,
                 mode="live",
-                notifications=self._ledger.notifications(),
+                notifications=None if self._options.prometheus_url is not None else self._ledger.notifications(),
                 external_labels=self._prometheus.external_labels,
             )
         )
