@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _MAKE_SCRAPES_FAIL = frozenset((*KNOBS_AT["scrape"], *KNOBS_AT["stall"]))
 
-LONGEST_STALL_SECONDS = KNOBS["server.stall"].setting.at_most or 0.0
-"""A server that stands still hears of the end of it so much later."""
+RECOVERY_SECONDS = 1.0
+"""A scrape that begins so soon after such an injection may still wait behind what piled up during it."""
 
 
 class Ledger:
@@ -106,7 +106,7 @@ class Ledger:
         for entry in self.injections(until):
             if not knobs_of(entry.fault) & _MAKE_SCRAPES_FAIL:
                 continue
-            end = entry.until + LONGEST_STALL_SECONDS
+            end = entry.until + RECOVERY_SECONDS
             if spans and entry.at <= spans[-1][1]:
                 spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -88,6 +88,8 @@ class NodeProcess:
 
     def _end(self) -> None:
         self._process.terminate()
+        # The end of its pipe ends a standstill, in which the process would not see the signal.
+        self._close(self._process.stdin)
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -95,10 +97,14 @@ class NodeProcess:
             self._process.wait()
         for thread in self._threads:
             thread.join()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        for stream in (self._process.stdout, self._process.stderr):
+            self._close(stream)
+
+    @staticmethod
+    def _close(stream: IO[bytes] | None) -> None:
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

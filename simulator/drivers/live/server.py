@@ -26,7 +26,7 @@ from simulator.drivers.live.limits import Limits
 from simulator.drivers.live.resolved import Resolved
 from simulator.drivers.live.silence import LATER_SECONDS
 from simulator.drivers.live.socket import NO_CLOSE_FRAME, Around
-from simulator.drivers.live.stall import Stall
+from simulator.drivers.live.stall import Stall, stand_still_deaf
 from simulator.drivers.live.waiting import WaitingRoom
 from simulator.drivers.reach import KNOBS_AT
 
@@ -55,7 +55,8 @@ class LiveServer:
     """One sync server: sockets on `/socket/websocket` and `/sync/socket/websocket`, `/metrics` and `/healthz`.
 
     `epoch` is the Unix time, in whole seconds, of the moment at which `clock` says 0; without a clock that is the
-    moment of `start`. Whoever calls `apply`, `strike` or `publish` does so on the server's own event loop.
+    moment of `start`. Whoever calls `apply`, `strike` or `publish` does so on the server's own event loop, which
+    `stand_still` blocks where the conditions say so.
     """
 
     def __init__(  # noqa: PLR0913  # what a run is made of
@@ -70,6 +71,7 @@ class LiveServer:
         limits: Limits | None = None,
         clock: Callable[[], float] | None = None,
         initialise_series: bool = True,
+        stand_still: Callable[[float], None] = stand_still_deaf,
     ) -> None:
         self.log = EventLog(topics)
         self.metrics = Metrics(initialise=initialise_series)
@@ -86,7 +88,7 @@ class LiveServer:
         self.shown = Shown(self.metrics)
         registry = make_registry(self.shown, contract_names, "server", self._exporter_knobs)
         self._waiting = WaitingRoom()
-        self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
+        self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall, stand_still)
         self._door = Door(
             SyncServer(self.log, verifier, self.metrics),
             Around(self.now, self._limits, self._sockets),

@@ -12,11 +12,23 @@ if TYPE_CHECKING:
     from simulator.conditions.knobs import Server
 
 
+LONGEST_DEAF_SECONDS = 0.9
+"""A server that hears nothing while it stands still does so for less than the second in which a halt takes effect."""
+
+
+def stand_still_deaf(seconds: float) -> None:
+    """Block for a time, for a server that hears on the same event loop that stands still."""
+    time.sleep(min(seconds, LONGEST_DEAF_SECONDS))
+
+
 class Stall:
-    """Blocks the running loop by the `server.*` knobs; `on_stall` hears of each stall before it begins."""
+    """Blocks the running loop by the `server.*` knobs; `on_stall` hears of each stall before it begins.
+
+    `block` may come back early: when the knobs, or whoever hears of their change first, no longer want a stall.
+    """
 
     def __init__(
-        self, knobs: Callable[[], Server], on_stall: Callable[[], None], block: Callable[[float], None] = time.sleep
+        self, knobs: Callable[[], Server], on_stall: Callable[[], None], block: Callable[[float], None]
     ) -> None:
         self._knobs = knobs
         self._on_stall = on_stall

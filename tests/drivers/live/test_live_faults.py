@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from faults import load_faults
 from simulator.conditions import EVERYONE, CloseConnections, Conditions, Settings, Share
 from simulator.drivers.live.limits import Limits
-from simulator.drivers.live.stall import Stall
+from simulator.drivers.live.stall import Stall, stand_still_deaf
 
 if TYPE_CHECKING:
     from tests.drivers.live.conftest import LiveBench, RunLive
@@ -243,8 +243,19 @@ def test_the_loop_stands_still_between_turns_and_every_client_meets_it(run_live:
     run_live(script)
 
 
+def test_a_server_that_hears_nothing_meanwhile_stands_still_for_less_than_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("simulator.drivers.live.stall.time.sleep", slept.append)
+    for seconds in (0.2, 600.0):
+        stand_still_deaf(seconds)
+    assert slept == [0.2, 0.9]
+
+
 def test_a_stall_blocks_for_as_long_as_the_knob_says_and_stops_with_it() -> None:
-    knobs = [Conditions.fold(Settings(), [("x", FAULTS["liveness.loop-stall"](), Share(0.5))]).settings().server]
+    fault = FAULTS["liveness.loop-stall"](stall=0.8, every=0.05)  # type: ignore[call-arg]
+    knobs = [Conditions.fold(Settings(), [("x", fault, Share(0.5))]).settings().server]
     blocked: list[float] = []
 
     def block(seconds: float) -> None:
