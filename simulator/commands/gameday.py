@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from simulator import rehearsal as rehearsals
 from simulator.commands.options import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from simulator.gameday.view import Moment
 
 CALM = "calm"
+STARTING = Text("starting; Prometheus takes ten seconds and a scrape interval to find everything", "dim")
 
 
 def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> None:
@@ -108,7 +110,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
 
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
+        with Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))

@@ -94,6 +94,11 @@ class Ledger:
                 self._trouble.append(problem)
                 self._journal.write(None, "trouble", problem=problem)
 
+    def complaints(self) -> tuple[str, ...]:
+        """Return what already makes the rehearsal doubtful."""
+        with self._lock:
+            return tuple(self._trouble)
+
     def injections(self, until: float) -> tuple[Injection, ...]:
         """Return every injection in the order of its start; those still in force end with the run."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -82,8 +83,11 @@ class NodeProcess:
         return self._process.pid
 
     def last_words(self) -> str:
-        """Return the last line that it wrote about its end."""
+        """Return the last line that it wrote about its end, or which signal ended it."""
         lines = b"".join(self._said).decode(errors="replace").strip().splitlines()
+        code = self._process.poll()
+        if code is not None and code < 0:
+            return f"it was ended by {signal.Signals(-code).name}"
         return lines[-1] if lines else "it said nothing"
 
     def _end(self) -> None:

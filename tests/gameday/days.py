@@ -125,21 +125,17 @@ class Day:
         self.process.send_signal(signal.SIGINT)
         return self.end()
 
-    def processes(self) -> list[int]:
-        """Return every process that belongs to it."""
+    def processes(self, name: str = "") -> list[int]:
+        """Return every process that belongs to it and has a name on its command line."""
         found = []
-        for entry in Path("/proc").glob("[0-9]*/environ"):
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if f"TMPDIR={self.folder}".encode() in entry.read_bytes():
-                    found.append(int(entry.parent.name))
+                belongs = f"TMPDIR={self.folder}".encode() in (entry / "environ").read_bytes()
+                if belongs and name.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
             except OSError:
                 continue
         return found
-
-    def nodes(self) -> list[int]:
-        """Return its server, its token endpoint and its fleet."""
-        lines = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in self.processes()}
-        return [pid for pid, line in lines.items() if b"simulator.gameday.node" in line]
 
     def kill(self) -> None:
         """End everything that belongs to it, if there still is something."""

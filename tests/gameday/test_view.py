@@ -11,7 +11,6 @@ from rich.console import Console
 from faults import load_faults
 from simulator.alerting.watching import ActiveAlert
 from simulator.control.leased import LeasedInjection
-from simulator.gameday import view
 from simulator.gameday.view import Moment, Rates, render
 from simulator.scenario.timeline import Injection
 
@@ -25,7 +24,7 @@ STATES = {
 
 @pytest.fixture(autouse=True)
 def fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view.time, "time", lambda: NOW_WALL)
+    monkeypatch.setattr("simulator.gameday.view.time.time", lambda: NOW_WALL)
 
 
 def shown(**changes: Any) -> str:
@@ -108,6 +107,12 @@ def test_it_shows_alerts_that_are_pending_and_firing_and_for_how_long() -> None:
     assert "firing Auth for 1m15s" in text
     assert "pending Stale[x] for 5s" in text
     assert "no alert is pending or firing" in shown()
+
+
+def test_what_makes_the_rehearsal_invalid_is_said_at_once() -> None:
+    text = shown(trouble=("the server ended before its time: it was ended by SIGKILL",))
+    assert "this will be INVALID: the server ended before its time: it was ended by SIGKILL" in text
+    assert "INVALID" not in shown()
 
 
 def test_a_halt_is_not_to_be_overlooked() -> None:
