@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,12 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             str | None, typer.Option(metavar="URL", help="Your own Prometheus, read only, in place of a private one.")
         ] = None,
         duration: Annotated[str | None, typer.Option(help="How long, in place of the scenario's own duration.")] = None,
-        out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to leave the files.")] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR", help="Where to leave the files, in place of gamedays/ and a name with the time."
+            ),
+        ] = None,
         settings: Annotated[
             list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse.")
         ] = None,
@@ -87,9 +93,11 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             prepared = own.fit(prepared)
         name = f"{prepared.loaded.scenario.scenario}-{prepared.loaded.scenario.seed}"
         seconds = duration_of(duration, prepared.loaded.scenario.duration if scenario else ENDLESS_SECONDS)
+        if seconds <= 0:
+            raise InputError(f"'{duration}' is too short for a game day", Place("--duration"))
         chosen: dict[str, Any] = {} if token is None else {"token": token}
         options = Options(
-            out=out or Path("gamedays") / name,
+            out=out or Path("gamedays") / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}",
             duration_seconds=seconds,
             until_stopped=scenario is None,
             alertmanager_file=alertmanager,

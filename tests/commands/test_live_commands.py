@@ -72,12 +72,9 @@ class Service:
         return self.process.returncode
 
 
-pytestmark = pytest.mark.xdist_group("live-commands")  # so that they share one service
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"))
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    running = Service(tmp_path)
     yield running
     running.process.kill()
     running.process.communicate()
@@ -94,10 +91,11 @@ def _wait_for_line(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_a_fleet_connects_to_a_server_and_ends_by_itself(service: Service) -> None:
-    fleet = service.start_fleet("--duration", "11s", "--profile", "reference=0.5", "desktop=0.5")
+    fleet = service.start_fleet("--duration", "12s", "--profile", "reference=0.5", "desktop=0.5")
     assert int(_wait_for_line(fleet, r"^(1\d|20) connected").split()[0]) > 9
     fleet.communicate(timeout=60)
     assert fleet.returncode == 0
+    assert service.stop() == 130
 
 
 def test_a_fleet_elsewhere_follows_the_controller_over_the_bus(tmp_path: Path) -> None:
@@ -168,7 +166,3 @@ def test_secrets_are_made_once(service: Service, tmp_path: Path) -> None:
     assert service.run("init", str(tmp_path)).returncode == 0
     again = service.run("init", str(tmp_path))
     assert (again.returncode, "--force" in again.stderr) == (2, True)
-
-
-def test_an_interrupt_ends_the_service(service: Service) -> None:
-    assert service.stop() == 130
