@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulator.durations import format_duration
-from simulator.report.story import draw_bars
+from simulator.report.story import draw_bars, tell_scrapes
 from simulator.report.verdict import Result
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ def _conclusion(verdict: Verdict) -> Text:
     if verdict.verdict is not Result.PASS:
         for reason in verdict.reasons:
             text.append(f"\n  {reason}")
+    for entry in verdict.failed_scrapes:
+        text.append(f"\n  {tell_scrapes(entry)}", "yellow")
     if verdict.not_covered:
         blind, all_alerts = len(verdict.not_covered), len(verdict.alerts)
         text.append(f"\n  {blind} of {all_alerts} alerts had no data: their silence says nothing", "dim")

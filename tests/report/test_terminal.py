@@ -118,3 +118,8 @@ def test_a_live_verdict_says_that_it_was_in_real_time(desk: Desk) -> None:
     text = " ".join(shown(desk.verdict(mode="live", digest=None), 120).split())
     assert "clients in real time" in text
     assert "promtool" not in text
+
+
+def test_scrapes_that_failed_are_told(desk: Desk) -> None:
+    text = shown(desk.verdict(timeline=desk.half_seen()), 200)
+    assert "4 of 120 scrapes of sync at one failed, from 16m40s to 17m25s" in text
