@@ -98,7 +98,6 @@ timeline:
   - {{at: 25s, inject: observability.missing-metrics, for: 4s}}
 expect:
   - fires: {{alert: Down, within: 6s}}
-  - silent: {{alert: Auth}}
   - silent: {{alert: Crowded}}
 """
 

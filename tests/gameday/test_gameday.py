@@ -137,8 +137,7 @@ def test_lag_and_failed_scrapes_that_a_fault_explains_are_told_and_make_nothing_
     assert failed["target"]["instance"] == "sync-1"
     assert failed["failed"] > 10
     assert f"{failed['failed']} of {failed['scrapes']} scrapes of openagents-runtime at sync-1 failed" in outcome.report
-    assert outcome.alert("Auth")["blind"], "its range is shorter than the standstill"
-    assert not outcome.alert("TimeoutsOfAMinute")["blind"], "its range is longer"
+    assert outcome.alert("Auth")["blind_s"]
 
 
 @pytest.mark.day("unseen")
@@ -147,20 +146,19 @@ def test_each_way_in_which_metrics_break_makes_rules_blind_and_their_silence_no_
     assert (outcome.exit_code, outcome.verdict["verdict"]) == (4, "INCONCLUSIVE"), outcome.shown
     begins = [entry["at_s"] for entry in outcome.verdict["injections"]]
     assert len(begins) == 4
-    blind = outcome.alert("Crowded")["blind"]
+    blind = outcome.alert("Crowded")["blind_s"]
     assert len(blind) == 4
-    for begin, span in zip(begins, blind, strict=True):
-        assert begin - 1.5 <= span["from_s"] <= begin + 2.5
-        assert span["until_s"] >= begin + 4
+    for begin, (gone, back) in zip(begins, blind, strict=True):
+        assert begin <= gone <= begin + 3
+        assert begin + 3 <= back
     assert outcome.expectation("Crowded")[0] == "inconclusive"
-    assert "stayed silent; it had no data from" in outcome.expectation("Crowded")[1]
-    assert all(f"Crowded: {outcome.expectation('Crowded')[1]}" == reason for reason in outcome.verdict["reasons"])
+    assert outcome.expectation("Crowded")[1].startswith("no data from ")
+    assert f"Crowded: {outcome.expectation('Crowded')[1]}" in outcome.verdict["reasons"]
 
 
 @pytest.mark.day("unseen")
-def test_a_rule_whose_range_outlasts_the_outage_and_one_on_up_see_all_the_time(day: Day) -> None:
+def test_a_rule_on_up_sees_each_way_in_which_metrics_break(day: Day) -> None:
     outcome = day.end()
-    assert outcome.expectation("Auth") == ("met", "stayed silent")
     assert outcome.expectation("Down")[0] == "met"
     causes = [episode["injection"] for episode in outcome.alert("Down")["episodes"]]
     assert causes == [entry["id"] for entry in outcome.verdict["injections"]]
