@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import KNOBS, knobs_of
+from simulator.conditions import knobs_of
 from simulator.core.recording import Reached
 from simulator.drivers.reach import KNOBS_AT
 from simulator.gameday.lag import ALLOWED_P99_SECONDS

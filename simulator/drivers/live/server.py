@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, cast
 
 from websockets.asyncio.server import serve
@@ -83,6 +83,7 @@ class LiveServer:
         self._sockets: Sockets = {}
         self._fanout = Fanout(self.log, self._sockets)
         self._listening: Server | None = None
+        self._is_stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
         self.shown = Shown(self.metrics)
@@ -137,14 +138,24 @@ class LiveServer:
         self._tasks = [asyncio.create_task(job) for job in (self._fanout.run(), self._retain(), self._stall.run())]
 
     async def stop(self) -> None:
-        """Close every socket with 1012 and stop to listen."""
+        """Stop to listen, and close every socket with 1012."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._waiting.close()
         if self._listening is not None:
-            self._listening.close(code=SERVICE_RESTART)
+            self._is_stopping = True
+            self._listening.close(close_connections=False)
+            await self._drain()
             await self._listening.wait_closed()
+
+    async def _drain(self) -> None:
+        """Close every socket, in batches with a pause between them, as Phoenix does."""
+        while batch := tuple(islice(self._sockets, self._limits.drain_batch)):
+            for socket in batch:
+                socket.close(SERVICE_RESTART)
+            if self._sockets:
+                await asyncio.sleep(self._limits.drain_pause_seconds)
 
     def _is_well(self) -> bool:
         return not any(task.done() for task in self._tasks)
@@ -243,6 +254,8 @@ class LiveServer:
         assert socket is not None
         connection.forget_handshake()
         socket.open(connection)
+        if self._is_stopping:
+            socket.close(SERVICE_RESTART)
         if socket.settings.handshake.drop_code:
             socket.end_by(socket.settings.handshake.drop_code)
         try:

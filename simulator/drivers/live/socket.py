@@ -39,10 +39,8 @@ if TYPE_CHECKING:
     from simulator.core.wire import FrameForm
     from simulator.drivers.live.limits import Limits
 
-NO_TEXT = 1003
-"""Closed for a binary frame: the channel has none."""
 NO_FRAME = 1011
-"""Closed for a text that is no frame: Phoenix' socket process crashes over it."""
+"""Closed for what is no frame: Phoenix' socket process crashes over it."""
 NO_CLOSE_FRAME = 1006
 """Closed by the end of the connection alone."""
 SLOW_CONSUMER = 1013
@@ -116,9 +114,6 @@ class Socket:
     def receive(self, data: str | bytes) -> None:
         """Take a message from the client and send the answers."""
         if not self.is_open:
-            return
-        if isinstance(data, bytes):
-            self.close(NO_TEXT, "the channel has no binary frames")
             return
         try:
             received = decode_request(data, self.form)
