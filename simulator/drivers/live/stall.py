@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,7 +47,17 @@ class Stall:
             if knobs.stall > 0:
                 self._on_stall()
                 self._block(knobs.stall)
-                await asyncio.sleep(knobs.stall_every)
+                await self._go_on(knobs.stall_every)
             else:
-                self._changed.clear()
-                await self._changed.wait()
+                await self._change()
+
+    async def _go_on(self, seconds: float) -> None:
+        """Wait for the time between two stalls, or until there are to be none."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._knobs().stall > 0:
+                    await self._change()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()

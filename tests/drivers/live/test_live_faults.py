@@ -14,6 +14,7 @@ from simulator.drivers.live.limits import Limits
 from simulator.drivers.live.stall import Stall, stand_still_deaf
 
 if TYPE_CHECKING:
+    from simulator.conditions.knobs import Server as ServerKnobs
     from tests.drivers.live.conftest import LiveBench, RunLive
 
 FAULTS = load_faults()
@@ -241,6 +242,29 @@ def test_the_loop_stands_still_between_turns_and_every_client_meets_it(run_live:
             assert bench.server.touched == {}
 
     run_live(script)
+
+
+def test_a_stall_that_follows_an_end_of_stalls_does_not_wait_for_the_time_between_two() -> None:
+    def knobs_of(seconds: float) -> ServerKnobs:
+        fault = FAULTS["liveness.loop-stall"](stall=seconds, every=600.0)  # type: ignore[call-arg]
+        return Conditions.fold(Settings(), [("x", fault, EVERYONE)]).settings().server
+
+    knobs = [knobs_of(1.0)]
+    blocked: list[float] = []
+
+    async def script() -> None:
+        stall = Stall(lambda: knobs[0], lambda: None, blocked.append)
+        task = asyncio.create_task(stall.run())
+        for following in (knobs_of(2.0), Settings().server, knobs_of(3.0)):
+            await asyncio.sleep(0.01)
+            knobs[0] = following
+            stall.wake()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(script())
+    assert blocked == [1.0, 3.0]  # other stalls wait for their turn
 
 
 def test_a_server_that_hears_nothing_meanwhile_stands_still_for_less_than_a_second(
