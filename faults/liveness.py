@@ -163,15 +163,18 @@ class PollGuard(Fault):
 class LoopStall(Fault):
     """The server's event loop stands still again and again, as it does when something in it blocks.
 
-    Everything waits: handshakes, heartbeats, updates, scrapes. Clients that wait too long hang up and come back all at
-    once. Below level 1 each stall is shorter. A halt is heard when the stall under way is over, so none lasts a second.
-    Seen by: no alert, as no metric tells of the loop.
+    Everything waits: handshakes, heartbeats, updates, scrapes. What clients sent meanwhile is read only after the looks
+    at the last heartbeat that came due: a stall longer than the timeout less a heartbeat's age times out clients that
+    were never silent. Shorter ones, as below level 1, only make everything late. A halt, or the injection's end, ends
+    the stall under way at once; a server that follows the bus stands still for at most 0.9 s at a time. Seen by: the
+    timeout rate, once the server can be scraped again.
     """
 
+    seen_by: ClassVar = ("socket_timeout",)
     codes: ClassVar = ("B12",)
     live_only: ClassVar = True
-    stall: Seconds = setting(0.8, "how long the loop stands still at a time", at_least=0.001, at_most=0.9)
-    every: Seconds = setting(0.2, "how long the loop goes on between two stalls", at_least=0.05)
+    stall: Seconds = setting(65.0, "how long the loop stands still at a time", at_least=0.001, at_most=600)
+    every: Seconds = setting(20.0, "how long the loop goes on between two stalls", at_least=0.05)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let the loop stand still."""

@@ -67,8 +67,9 @@ def prepare(
     *,
     rules: Sequence[Path] = (),
     overrides: Mapping[str, str] | None = None,
+    ruleset: RuleSet | None = None,
 ) -> Rehearsal:
-    """Read a scenario and all that it names; `rules` replace the scenario's own.
+    """Read a scenario and all that it names; `rules`, or a `ruleset` that was read before, replace the scenario's own.
 
     Raises:
         InputError: something does not exist, does not parse or does not fit.
@@ -76,7 +77,7 @@ def prepare(
     """
     loaded = read_traces(load_scenario(scenario, overrides), _ask_range)
     injections = list_injections(loaded, faults)
-    ruleset = load_rules(rules or _rule_files(loaded))
+    ruleset = ruleset or load_rules(rules or _rule_files(loaded))
     _check_expectations(loaded, ruleset, injections)
     monitoring = loaded.scenario.monitoring
     place = loaded.place(("monitoring", "contract"))

@@ -15,6 +15,7 @@ from simulator.report.verdict import (
     Certification,
     EpisodeEntry,
     ExpectationEntry,
+    FailedScrapesEntry,
     InjectionEntry,
     Result,
     SilentLosses,
@@ -31,6 +32,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "## `injections`": InjectionEntry,
     "## `alerts`": AlertEntry,
     "Each of the `episodes`": EpisodeEntry,
+    "## `failed_scrapes`": FailedScrapesEntry,
     "## `expectations`": ExpectationEntry,
     "## `certification`": Certification,
 }

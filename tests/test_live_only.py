@@ -11,7 +11,7 @@ from faults import load_faults
 from simulator.conditions import KNOBS, Conditions, Settings, Share, knobs_of
 from simulator.errors import InputError
 from simulator.gameday.lag import LoopLag
-from simulator.gameday.ledger import LONGEST_STALL_SECONDS, Ledger
+from simulator.gameday.ledger import RECOVERY_SECONDS, Ledger
 from simulator.rehearsal import prepare, run
 from simulator.report.journal import Journal
 from simulator.scenario.timeline import Injection
@@ -69,7 +69,7 @@ def test_scrapes_are_excused_while_such_a_fault_lasts_and_no_longer(tmp_path: Pa
         ledger.add(entry("b", "liveness.loop-stall", 160.5, 200.0))
         ledger.add(entry("c", "auth.key-drift", 300.0, 400.0))
         ledger.add(entry("d", "observability.missing-metrics", 500.0, 900.0))
-        after = LONGEST_STALL_SECONDS
+        after = RECOVERY_SECONDS
         assert ledger.excused(600.0) == ((100.0, 200.0 + after), (500.0, 600.0 + after))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
@@ -19,24 +20,55 @@ Span = tuple[float, float]
 _GAP_INTERVALS = 2.0
 
 
-def scrape_trouble(
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Scrapes of one target that failed; times are seconds since the run's start.
+
+    Attributes:
+        target: The target's labels.
+        failed: How many scrapes failed.
+        scrapes: How many there were.
+        first: When the first of them failed.
+        last: When the last of them failed.
+    """
+
+    target: Labels
+    failed: int
+    scrapes: int
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """What became of the scrapes of a run: why that makes it doubtful, and which of them failed, excused or not."""
+
+    trouble: tuple[str, ...]
+    absences: tuple[Absence, ...]
+
+
+def check_attendance(
     prometheus: WatchingPrometheus, start: float, end: float, interval_seconds: float, excused: Sequence[Span]
-) -> tuple[str, ...]:
+) -> Attendance:
     """Return which targets were not scraped, or did not answer more than once in a row, and when.
 
     Targets may fail, but have to be asked, in the `excused` spans.
     """
-    found = []
+    trouble: list[str] = []
+    absences: list[Absence] = []
     for labels in prometheus.targets:
         series = prometheus.samples(up_selector(labels), start, end)
         samples = sorted(sample for _, values in series for sample in values)
         name = _name(labels)
         for begin, until in _gaps(samples, start, end, interval_seconds):
-            found.append(f"{name} was not scraped from {begin - start:.1f} s to {until - start:.1f} s")
+            trouble.append(f"{name} was not scraped from {begin - start:.1f} s to {until - start:.1f} s")
         for begin, until in _failures(samples, start):
             if not any(first <= begin and until <= last + interval_seconds for first, last in excused):
-                found.append(f"{name} could not be scraped from {begin:.1f} s to {until:.1f} s")
-    return tuple(found)
+                trouble.append(f"{name} could not be scraped from {begin:.1f} s to {until:.1f} s")
+        failed = [at - start for at, value in samples if float(value) <= 0]
+        if failed:
+            absences.append(Absence(labels, len(failed), len(samples), failed[0], failed[-1]))
+    return Attendance(tuple(trouble), tuple(absences))
 
 
 def up_selector(labels: Labels) -> str:

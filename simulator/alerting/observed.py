@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from simulator.alerting.attendance import scrape_trouble, up_selector
+from simulator.alerting.attendance import check_attendance, up_selector
 from simulator.alerting.blindness import Blindness
 from simulator.alerting.coverage import selector_text
 from simulator.alerting.dependence import Dependence
@@ -58,9 +58,11 @@ def observe(  # noqa: PLR0913  # what was watched, from when to when, and how
     time.sleep(min(max(end_wall + _SETTLE_SECONDS - time.time(), 0.0), _SETTLE_SECONDS))
     run = _Observation(prometheus, ruleset, start_wall, end_wall, evaluation_interval_seconds)
     lines = run.timelines()
-    scrapes = scrape_trouble(prometheus, start_wall, end_wall, scrape_interval_seconds, excused)
-    trouble = (*run.trouble(), *scrapes, *prometheus.complaints(ruleset, start_wall, end_wall))
-    return AlertTimeline(lines, "prometheus", prometheus.version, None, tuple(dict.fromkeys(trouble)))
+    attendance = check_attendance(prometheus, start_wall, end_wall, scrape_interval_seconds, excused)
+    trouble = (*run.trouble(), *attendance.trouble, *prometheus.complaints(ruleset, start_wall, end_wall))
+    return AlertTimeline(
+        lines, "prometheus", prometheus.version, None, tuple(dict.fromkeys(trouble)), attendance.absences
+    )
 
 
 def receivers_of(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simulator.alerting.attendance import Absence
     from simulator.alerting.ruleset import AlertRule
     from simulator.alerting.states import Episode
 
@@ -101,6 +102,7 @@ class AlertTimeline:
         engine_version: Its version.
         certification: Whether promtool agrees; None for a live run, which nobody can evaluate again.
         trouble: Why the timeline cannot be relied on, one sentence each.
+        absences: The scrapes that failed, by target.
     """
 
     rules: tuple[RuleTimeline, ...]
@@ -108,6 +110,7 @@ class AlertTimeline:
     engine_version: str
     certification: Certification | None = None
     trouble: tuple[str, ...] = ()
+    absences: tuple[Absence, ...] = ()
 
 
 def _span(episode: Episode) -> tuple[float, float]:

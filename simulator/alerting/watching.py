@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.alerting.exposition import Labels  # noqa: TC001  # part of a dataclass' public type
 from simulator.alerting.querying import PrometheusApi, understood
+from simulator.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,12 +25,13 @@ RULE_COMPLAINTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TargetHealth:
-    """How a target's last scrape went; `up` is None before the first one."""
+    """How a target's last scrape went; `up` is None before the first one, the interval 0 where it is not said."""
 
     labels: Labels
     url: str
     up: bool | None
     last_error: str
+    interval_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class WatchingPrometheus(PrometheusApi):
                     url=str(target["scrapeUrl"]),
                     up={"up": True, "down": False}.get(target["health"]),
                     last_error=str(target.get("lastError", "")),
+                    interval_seconds=parse_duration(target.get("scrapeInterval", "0s")),
                 )
                 for target in answer["activeTargets"]
             )

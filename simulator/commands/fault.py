@@ -14,6 +14,8 @@ from simulator.durations import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulator.control.api_models import InjectionInfo
+
 DEFAULT_LENGTH = "10m"
 
 
@@ -51,9 +53,8 @@ def register(app: typer.Typer) -> None:
         if state.halted:
             console.print("halted: nothing can be injected until `syncstorm fault release`", style="red")
         for entry in active:
-            console.print(
-                f"{entry.id}  level {entry.level:g}  ends in {format_duration(round(entry.ends_in_s))}", markup=False
-            )
+            lease = format_duration(round(max(0.0, entry.leased_until_s - state.now_s)))
+            console.print(f"{entry.id}  level {entry.level:g}  {_end(entry, state.now_s)}, lease {lease}", markup=False)
         if not active:
             console.print("no fault is active")
 
@@ -74,6 +75,12 @@ def register(app: typer.Typer) -> None:
         """Allow faults again after `halt`."""
         with ApiClient(url, token) as client:
             client.release()
+
+
+def _end(entry: InjectionInfo, now: float) -> str:
+    if entry.until_s is None:
+        return "ends when cleared"
+    return f"ends in {format_duration(round(max(0.0, entry.until_s - now)))}"
 
 
 def _say_ended(ended: Sequence[str]) -> None:

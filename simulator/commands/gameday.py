@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from simulator import rehearsal as rehearsals
 from simulator.commands.options import (
@@ -19,6 +21,9 @@ from simulator.commands.options import (
     say_control,
     state_folder,
 )
+from simulator.errors import InputError, Place
+from simulator.gameday.lookup import FLAG as LOOKED_UP
+from simulator.gameday.lookup import look_up
 from simulator.gameday.run import Options, run_gameday
 from simulator.gameday.view import render as render_moment
 from simulator.report.terminal import render
@@ -27,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from simulator.conditions import Fault
+    from simulator.gameday.lookup import OwnPrometheus
     from simulator.gameday.view import Moment
 
 CALM = "calm"
+STARTING = Text("starting; Prometheus takes ten seconds and a scrape interval to find everything", "dim")
 
 
 def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> None:
@@ -49,7 +56,12 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             str | None, typer.Option(metavar="URL", help="Your own Prometheus, read only, in place of a private one.")
         ] = None,
         duration: Annotated[str | None, typer.Option(help="How long, in place of the scenario's own duration.")] = None,
-        out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to leave the files.")] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="DIR", help="Where to leave the files, in place of gamedays/ and a name with the time."
+            ),
+        ] = None,
         settings: Annotated[
             list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse.")
         ] = None,
@@ -67,12 +79,25 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         """
         faults = load_faults()
         overrides = _overrides(settings or [], seed, scenario)
-        prepared = rehearsals.prepare(scenario or CALM, faults, rules=tuple(rules or ()), overrides=overrides)
+        own = _look_up(prometheus, rules, alertmanager)
+        prepared = rehearsals.prepare(
+            scenario or CALM,
+            faults,
+            rules=tuple(rules or ()),
+            overrides=overrides,
+            ruleset=None if own is None else own.ruleset,
+        )
+        if own is not None:
+            looked_for = own.ports(prepared.contract)
+            port, token_port = port or looked_for["server"], token_port or looked_for["issuer"]
+            prepared = own.fit(prepared)
         name = f"{prepared.loaded.scenario.scenario}-{prepared.loaded.scenario.seed}"
         seconds = duration_of(duration, prepared.loaded.scenario.duration if scenario else ENDLESS_SECONDS)
+        if seconds <= 0:
+            raise InputError(f"'{duration}' is too short for a game day", Place("--duration"))
         chosen: dict[str, Any] = {} if token is None else {"token": token}
         options = Options(
-            out=out or Path("gamedays") / name,
+            out=out or Path("gamedays") / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}",
             duration_seconds=seconds,
             until_stopped=scenario is None,
             alertmanager_file=alertmanager,
@@ -93,7 +118,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
 
-        with Live(console=console, refresh_per_second=4, transient=True) as live:
+        with Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))
@@ -102,6 +127,17 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         console.print(render(verdict, console.width))
         console.print(f"  files: {options.out}", style="dim", markup=False)
         raise typer.Exit(verdict.verdict.exit_code)
+
+
+def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path | None) -> OwnPrometheus | None:
+    """Ask the user's own Prometheus, if there is one, for what otherwise is in files."""
+    if url is None:
+        return None
+    for flag, given in (("--rules", rules), ("--alertmanager", alertmanager)):
+        if given:
+            problem = f"does not go with {LOOKED_UP}: your Prometheus has its own"
+            raise InputError(problem, Place(flag), f"leave out {flag}")
+    return look_up(url)
 
 
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:

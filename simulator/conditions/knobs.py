@@ -252,7 +252,7 @@ class Guard:
 class Server:
     """The process of the sync server; one for the whole system, and a live one."""
 
-    stall: Seconds = setting(0.0, "how long its event loop stands still at a time", at_least=0, at_most=0.9)
+    stall: Seconds = setting(0.0, "how long its event loop stands still at a time", at_least=0, at_most=600)
     stall_every: Seconds = setting(1.0, "how long its event loop goes on between two stalls", at_least=0.05)
 
 

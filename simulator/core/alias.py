@@ -26,13 +26,13 @@ class AliasedForm:
         """The version that asks for the inner form."""
         return self.inner.vsn
 
-    def read(self, text: str) -> WireFrame:
-        """Return the frame in a text message, for the channel if it is for its alias.
+    def read(self, data: str | bytes) -> WireFrame:
+        """Return the frame in a message, for the channel if it is for its alias.
 
         Raises:
             FrameError: there is none.
         """
-        frame = self.inner.read(text)
+        frame = self.inner.read(data)
         return replace(frame, topic=CHANNEL) if frame.topic == ALIAS else frame
 
     def write(self, frame: WireFrame) -> str:

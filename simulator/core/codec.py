@@ -52,13 +52,13 @@ class Received(Generic[M]):
 # --- the server's side
 
 
-def decode_request(text: str, form: FrameForm = V2) -> Received[ClientMessage]:
+def decode_request(data: str | bytes, form: FrameForm = V2) -> Received[ClientMessage]:
     """Return a client's message; a join's own ref stands in for its `join_ref` where it has none.
 
     Raises:
-        FrameError: the text is no frame. A frame whose content makes no sense is a `BadRequest`.
+        FrameError: the data is no frame. A frame whose content makes no sense is a `BadRequest`.
     """
-    frame = form.read(text)
+    frame = form.read(data)
     message = read_request(frame)
     join_ref = frame.ref if frame.join_ref is None and isinstance(message, Join) else frame.join_ref
     return Received(join_ref, message)

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from simulator.core.binary import read_push
 from simulator.errors import FrameError
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class FrameForm(Protocol):
         """The version that asks for this form in an upgrade request."""
         ...
 
-    def read(self, text: str) -> WireFrame:
-        """Return the frame in a text message.
+    def read(self, data: str | bytes) -> WireFrame:
+        """Return the frame in a text or a binary message.
 
         Raises:
             FrameError: there is none.
@@ -74,13 +75,13 @@ class ObjectForm:
 
     vsn = "1.0.0"
 
-    def read(self, text: str) -> WireFrame:
-        """Return the frame in a text message.
+    def read(self, data: str | bytes) -> WireFrame:
+        """Return the frame in a message; Phoenix takes a binary one for text, too.
 
         Raises:
             FrameError: it is not JSON, not an object, or a member is missing or has the wrong type.
         """
-        value = read_json(text)
+        value = read_json(data)
         if not isinstance(value, dict) or not {"topic", "event", "payload", "ref"} <= value.keys():
             raise FrameError("a frame is an object with topic, event, payload and ref")
         return _check_frame(value.get("join_ref"), value["ref"], value["topic"], value["event"], value["payload"])
@@ -106,13 +107,17 @@ class ArrayForm:
 
     vsn = "2.0.0"
 
-    def read(self, text: str) -> WireFrame:
-        """Return the frame in a text message.
+    def read(self, data: str | bytes) -> WireFrame:
+        """Return the frame in a message; the bytes that a binary one carries are nothing that this channel reads.
 
         Raises:
-            FrameError: it is not JSON, not an array of five, or an element has the wrong type.
+            FrameError: a text is not JSON, not an array of five, or an element has the wrong type; a binary one is no
+                push.
         """
-        value = read_json(text)
+        if isinstance(data, bytes):
+            join_ref, ref, topic, event, _ = read_push(data)
+            return WireFrame(join_ref, ref, topic, event, {})
+        value = read_json(data)
         if not isinstance(value, list) or len(value) < 5:
             raise FrameError("a frame is an array of join_ref, ref, topic, event and payload")
         return _check_frame(*value[:5])

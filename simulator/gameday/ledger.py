@@ -6,7 +6,7 @@ from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import KNOBS, knobs_of
+from simulator.conditions import knobs_of
 from simulator.core.recording import Reached
 from simulator.drivers.reach import KNOBS_AT
 from simulator.gameday.lag import ALLOWED_P99_SECONDS
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _MAKE_SCRAPES_FAIL = frozenset((*KNOBS_AT["scrape"], *KNOBS_AT["stall"]))
 
-LONGEST_STALL_SECONDS = KNOBS["server.stall"].setting.at_most or 0.0
-"""A server that stands still hears of the end of it so much later."""
+RECOVERY_SECONDS = 1.0
+"""A scrape that begins so soon after such an injection may still wait behind what piled up during it."""
 
 
 class Ledger:
@@ -99,6 +99,11 @@ class Ledger:
                 self._trouble.append(problem)
                 self._journal.write(None, "trouble", problem=problem)
 
+    def complaints(self) -> tuple[str, ...]:
+        """Return what already makes the rehearsal doubtful."""
+        with self._lock:
+            return tuple(self._trouble)
+
     def injections(self, until: float) -> tuple[Injection, ...]:
         """Return every injection in the order of its start; those still in force end with the run."""
         with self._lock:
@@ -111,7 +116,7 @@ class Ledger:
         for entry in self.injections(until):
             if not knobs_of(entry.fault) & _MAKE_SCRAPES_FAIL:
                 continue
-            end = entry.until + LONGEST_STALL_SECONDS
+            end = entry.until + RECOVERY_SECONDS
             if spans and entry.at <= spans[-1][1]:
                 spans[-1] = (spans[-1][0], max(spans[-1][1], end))
             else:

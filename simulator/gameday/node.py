@@ -20,6 +20,7 @@ from simulator.conditions import Conditions
 from simulator.control.feed import MOST_BYTES, read_feed
 from simulator.control.follower import Follower
 from simulator.drivers.live.collector import calm_garbage_collector
+from simulator.gameday.hearing import Hearing
 from simulator.gameday.roles import make_role
 from simulator.gameday.spec import NodeSpec
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from simulator.gameday.roles import Role
 
 REPORT_SECONDS = 0.5
+PARTING_SECONDS = 0.5
+"""A controller that ends in order closes the pipe too, and stops the process within this time."""
 AFTERWARDS_SECONDS = 60.0
 """How long a process whose controller has died goes on at the baseline."""
 
@@ -42,10 +45,10 @@ async def run_node() -> None:
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # a Ctrl-C is the controller's business
     stream = asyncio.StreamReader(limit=4 * MOST_BYTES)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
+    hearing = Hearing(sys.stdin.fileno(), stream)
     spec = NodeSpec.model_validate_json(await stream.readline())
     conditions = Conditions.from_dict(spec.conditions)
-    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at)
+    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, hearing.stand_still)
     await role.start()
     calm_garbage_collector()
     follower = Follower(conditions.baseline, role.apply, role.strike, role.now)
@@ -53,7 +56,7 @@ async def run_node() -> None:
     tasks = [
         asyncio.create_task(role.run()),
         asyncio.create_task(_report_forever(role.state)),
-        asyncio.create_task(_follow(stream, follower, role)),
+        asyncio.create_task(_follow(stream, hearing, follower, role)),
         asyncio.create_task(stopped.wait()),
     ]
     try:
@@ -69,12 +72,13 @@ async def run_node() -> None:
         _report({"event": "state", **role.state()})
 
 
-async def _follow(stream: asyncio.StreamReader, follower: Follower, role: Role) -> None:
+async def _follow(stream: asyncio.StreamReader, hearing: Hearing, follower: Follower, role: Role) -> None:
     def take(message: NodeMessage) -> None:
-        follower.take(message)
+        follower.take(message, hearing.lease_left())
         role.begin()
 
     await read_feed(stream, take, _complain)
+    await asyncio.sleep(PARTING_SECONDS)
     _complain("the controller is gone; back to the baseline when the lease ends")
     expires_at = follower.leased.expires_at
     left = 0.0 if expires_at is None else max(0.0, expires_at - role.now())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -82,12 +83,17 @@ class NodeProcess:
         return self._process.pid
 
     def last_words(self) -> str:
-        """Return the last line that it wrote about its end."""
+        """Return the last line that it wrote about its end, or which signal ended it."""
         lines = b"".join(self._said).decode(errors="replace").strip().splitlines()
+        code = self._process.poll()
+        if code is not None and code < 0:
+            return f"it was ended by {signal.Signals(-code).name}"
         return lines[-1] if lines else "it said nothing"
 
     def _end(self) -> None:
         self._process.terminate()
+        # The end of its pipe ends a standstill, in which the process would not see the signal.
+        self._close(self._process.stdin)
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -95,10 +101,14 @@ class NodeProcess:
             self._process.wait()
         for thread in self._threads:
             thread.join()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
+        for stream in (self._process.stdout, self._process.stderr):
+            self._close(stream)
+
+    @staticmethod
+    def _close(stream: IO[bytes] | None) -> None:
+        if stream is not None:
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None

@@ -64,10 +64,17 @@ class Role(Protocol):
         ...
 
 
-def make_role(spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> Role:
-    """Return what a process is to be."""
-    roles: dict[str, type[_Server | _Issuer | _Fleet]] = {"server": _Server, "issuer": _Issuer, "fleet": _Fleet}
-    return roles[spec.role](spec, conditions, clock)
+def make_role(
+    spec: NodeSpec, conditions: Conditions, clock: Callable[[], float], stand_still: Callable[[float], None]
+) -> Role:
+    """Return what a process is to be; `stand_still` blocks its event loop for a time."""
+    match spec.role:
+        case "server":
+            return _Server(spec, conditions, clock, stand_still)
+        case "issuer":
+            return _Issuer(spec, conditions, clock)
+        case "fleet":
+            return _Fleet(spec, conditions, clock)
 
 
 class _Node:
@@ -98,7 +105,9 @@ class _Node:
 
 
 class _Server(_Node):
-    def __init__(self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, spec: NodeSpec, conditions: Conditions, clock: Callable[[], float], stand_still: Callable[[float], None]
+    ) -> None:
         super().__init__(spec, conditions, clock)
         self._lag = LoopLag()
         self._problems: deque[str] = deque(maxlen=20)
@@ -111,6 +120,7 @@ class _Server(_Node):
             contract_names=spec.contract_names,
             clock=clock,
             initialise_series=spec.initialise_series,
+            stand_still=stand_still,
         )
 
     async def start(self) -> None:

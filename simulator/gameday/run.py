@@ -203,8 +203,8 @@ class _Day:
         if self._options.prometheus_url is not None:
             labels = tuple(contract.targets.get(process, {}) for process in ports)
             return self._stack.enter_context(UserPrometheus(self._options.prometheus_url, targets=labels))
-        webhook = self._stack.enter_context(Webhook(self._ledger.take_notification))
-        self._alertmanager = self._stack.enter_context(PrivateAlertmanager(self._routing(webhook.url)))
+        self._webhook = self._stack.enter_context(Webhook(self._ledger.take_notification))
+        self._alertmanager = self._stack.enter_context(PrivateAlertmanager(self._routing(self._webhook.url)))
         targets = tuple(
             Target(f"127.0.0.1:{port}", contract.targets.get(process, {"job": "syncstorm", "instance": process}))
             for process, port in ports.items()
@@ -276,6 +276,7 @@ class _Day:
             alerts=self._active_alerts(),
             halted=self._desk.halted,
             control=f"control API {self.control.url}",
+            trouble=self._ledger.complaints(),
         )
 
     def _active_alerts(self) -> tuple[ActiveAlert, ...]:
@@ -286,6 +287,15 @@ class _Day:
             return ()
 
     # --- judging
+
+    def _undelivered(self) -> tuple[str, ...]:
+        """Return why somebody may not have been told; a user's own Alertmanager is none of our business."""
+        if self._options.prometheus_url is not None:
+            return ()
+        try:
+            return (*self._alertmanager.complaints(), *self._webhook.complaints)
+        except EngineError as error:
+            return (str(error),)
 
     def judge(self) -> Verdict:
         """Return the verdict on what Prometheus evaluated and Alertmanager routed."""
@@ -304,6 +314,8 @@ class _Day:
             )
         except EngineError as error:
             self._ledger.complain(str(error))
+        for problem in self._undelivered():
+            self._ledger.complain(problem)
         return decide(
             Evidence(
                 scenario=self._scenario.model_copy(update={"duration": round(ended, 3)}),
@@ -317,7 +329,7 @@ class _Day:
                 simulate_seconds=ended,
                 evaluate_seconds=time.time() - ended_wall,
                 mode="live",
-                notifications=self._ledger.notifications(),
+                notifications=None if self._options.prometheus_url is not None else self._ledger.notifications(),
                 external_labels=self._prometheus.external_labels,
                 losses=self._ledger.losses(),
             )

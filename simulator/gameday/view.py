@@ -57,6 +57,7 @@ class Moment:
     alerts: Sequence[ActiveAlert]
     halted: bool
     control: str
+    trouble: Sequence[str] = ()
 
 
 def render(moment: Moment) -> RenderableType:
@@ -65,7 +66,8 @@ def render(moment: Moment) -> RenderableType:
     head = Text.assemble((moment.title, "bold"), f"  {format_duration(round(moment.now))}{until}")
     if moment.halted:
         head.append("  HALTED", "bold red")
-    return Group(head, _system(moment), _injections(moment), _alerts(moment), Text(moment.control, "dim"))
+    trouble = [Text(f"this will be INVALID: {problem}", "bold magenta") for problem in moment.trouble]
+    return Group(head, *trouble, _system(moment), _injections(moment), _alerts(moment), Text(moment.control, "dim"))
 
 
 def _system(moment: Moment) -> Table:

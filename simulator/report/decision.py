@@ -10,12 +10,21 @@ from simulator.alerting.lineage import Lineage
 from simulator.alerting.observed import receivers_of
 from simulator.conditions import settings_of
 from simulator.report.findings import check_expectation, describe_alert, expected_to_fire
-from simulator.report.verdict import Certification, Engine, InjectionEntry, Result, SilentLosses, Verdict
+from simulator.report.verdict import (
+    Certification,
+    Engine,
+    FailedScrapesEntry,
+    InjectionEntry,
+    Result,
+    SilentLosses,
+    Verdict,
+)
 from simulator.scenario.timeline import SetKnobs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from simulator.alerting.attendance import Absence
     from simulator.alerting.contract import Contract
     from simulator.alerting.exposition import Labels
     from simulator.alerting.ruleset import RuleSet
@@ -33,8 +42,8 @@ class Evidence:
     """All that a verdict rests on.
 
     `timeline` is None if the rules were not evaluated. `trouble` says what went wrong with the run itself. `digest` is
-    None for a live run, which is never the same twice. `losses` has the clients of each kind of silent loss,
-    None if that is not known.
+    None for a live run, which is never the same twice. `losses` has the clients of each kind of silent loss, None if
+    that is not known. `notifications` is None where no Alertmanager of ours routed anything, as in virtual time.
     """
 
     scenario: Scenario
@@ -48,7 +57,7 @@ class Evidence:
     simulate_seconds: float
     evaluate_seconds: float
     mode: Literal["virtual", "live"] = "virtual"
-    notifications: tuple[Notification, ...] = ()
+    notifications: tuple[Notification, ...] | None = None
     external_labels: Labels = ()
     losses: Mapping[str, Collection[int]] | None = None
 
@@ -79,6 +88,7 @@ def decide(evidence: Evidence) -> Verdict:
         alerts=alerts,
         expectations=expectations,
         not_covered=tuple(alert.alert for alert in alerts if alert.state == "no_data"),
+        failed_scrapes=() if timeline is None else tuple(_failed_scrapes(absence) for absence in timeline.absences),
         certification=_certification(timeline),
     )
 
@@ -146,7 +156,7 @@ def _alerts(evidence: Evidence) -> tuple[AlertEntry, ...]:
             evidence.injections,
             seen_by,
             lineage.metrics_of(rule.rule),
-            routed_to=receivers_of(rule, evidence.notifications, evidence.external_labels),
+            routed_to=receivers_of(rule, evidence.notifications or (), evidence.external_labels),
         )
         for rule in evidence.timeline.rules
     )
@@ -158,7 +168,7 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
     by_id = {injection.id: injection for injection in evidence.injections}
     expected = expected_to_fire(evidence.scenario)
     return tuple(
-        check_expectation(expectation, alerts, expected, by_id, routed=evidence.mode == "live")
+        check_expectation(expectation, alerts, expected, by_id, routed=evidence.notifications is not None)
         for expectation in evidence.scenario.expect
     )
 
@@ -182,6 +192,16 @@ def _injection(injection: Injection, reached: Reached) -> InjectionEntry:
         until_s=injection.until,
         level=injection.level * injection.share,
         touched=len(reached.touched.get(injection.id, ())),
+    )
+
+
+def _failed_scrapes(absence: Absence) -> FailedScrapesEntry:
+    return FailedScrapesEntry(
+        target=dict(absence.target),
+        failed=absence.failed,
+        scrapes=absence.scrapes,
+        first_s=round(absence.first, 3),
+        last_s=round(absence.last, 3),
     )
 
 

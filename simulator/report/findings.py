@@ -95,12 +95,12 @@ def check_expectation(
 ) -> ExpectationEntry:
     """Return whether an expectation was met; one on an alert without data is inconclusive.
 
-    So is one about a receiver where nothing was `routed`, as in virtual time.
+    So is one about a receiver where nothing was `routed` by an Alertmanager of ours, as in virtual time.
     """
     if isinstance(expectation, ExpectFires):
         entry = _check_fires(expectation.fires, alerts, injections, routed=routed)
         if entry.outcome == "met" and entry.routed_to is not None and not routed:
-            detail = f"{entry.detail}; whom it is routed to shows in a game day only"
+            detail = f"{entry.detail}; whom it is routed to shows only in a game day with an Alertmanager of ours"
             return entry.model_copy(update={"outcome": "inconclusive", "detail": detail})
         return entry
     if isinstance(expectation, ExpectSilent):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
 from simulator.report.findings import describe_span
-from simulator.report.story import tell
+from simulator.report.story import tell, tell_scrapes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +45,7 @@ def write_markdown(verdict: Verdict) -> str:
         _not_covered(verdict.alerts),
         _blind_for_a_while(verdict.alerts),
         _section("Silent losses", _silent_losses(verdict)),
+        "\n".join(f"- {tell_scrapes(entry)}" for entry in verdict.failed_scrapes),
         _section("Provenance", _provenance(verdict)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.durations import format_duration
+
 if TYPE_CHECKING:
-    from simulator.report.verdict import Verdict
+    from simulator.report.verdict import FailedScrapesEntry, Verdict
 
 
 _AT_THE_END_SECONDS = 1.0
@@ -52,6 +54,13 @@ def tell(verdict: Verdict) -> list[Happening]:
             if end < verdict.duration_s - _AT_THE_END_SECONDS:
                 story.append(Happening(end, "data back", alert.alert))
     return sorted(story, key=lambda happening: happening.at)
+
+
+def tell_scrapes(entry: FailedScrapesEntry) -> str:
+    """Return what became of a target's scrapes, in one line."""
+    name = f"{entry.target.get('job', '')} at {entry.target.get('instance', '')}"
+    when = f"from {format_duration(round(entry.first_s))} to {format_duration(round(entry.last_s))}"
+    return f"{entry.failed} of {entry.scrapes} scrapes of {name} failed, {when}"
 
 
 def draw_bars(verdict: Verdict) -> list[Bar]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
-from simulator.report.story import draw_bars
+from simulator.report.story import draw_bars, tell_scrapes
 from simulator.report.verdict import Result
 
 if TYPE_CHECKING:
@@ -144,6 +144,8 @@ def _conclusion(verdict: Verdict) -> Text:
     struck = {} if verdict.silent_losses is None else verdict.silent_losses.struck()
     for kind, count in struck.items():
         text.append(f"\n  silent loss: {kind}, {count} of {verdict.clients} clients; {SILENT_LOSSES[kind]}", "yellow")
+    for entry in verdict.failed_scrapes:
+        text.append(f"\n  {tell_scrapes(entry)}", "yellow")
     if verdict.not_covered:
         blind, all_alerts = len(verdict.not_covered), len(verdict.alerts)
         text.append(f"\n  {blind} of {all_alerts} alerts had no data: their silence says nothing", "dim")

@@ -91,6 +91,16 @@ class InjectionEntry(_Model):
     touched: int = Field(description="clients that met its altered conditions or its impulse")
 
 
+class FailedScrapesEntry(_Model):
+    """The scrapes of one target that failed."""
+
+    target: dict[str, str]
+    failed: int
+    scrapes: int = Field(description="how many there were, those that failed included")
+    first_s: float
+    last_s: float
+
+
 class ExpectationEntry(_Model):
     """One expectation and whether it was met."""
 
@@ -152,6 +162,9 @@ class Verdict(_Model):
     alerts: tuple[AlertEntry, ...]
     expectations: tuple[ExpectationEntry, ...]
     not_covered: tuple[str, ...] = Field(description="alerts that the run had no data for")
+    failed_scrapes: tuple[FailedScrapesEntry, ...] = Field(
+        default=(), description="targets of which scrapes failed, whether a fault explains it or not"
+    )
     certification: Certification | None
 
     def to_json(self) -> str:

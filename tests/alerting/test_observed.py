@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.alerting.alertmanager import PrivateAlertmanager
-from simulator.alerting.attendance import scrape_trouble
+from simulator.alerting.attendance import check_attendance
 from simulator.alerting.borrowed import UserPrometheus
 from simulator.alerting.observed import observe, receivers_of
 from simulator.alerting.recorded import Point, Recorded, recorded_episodes
@@ -272,7 +272,7 @@ def test_somebodys_own_prometheus_shows_the_same(world: World) -> None:
 
 def test_a_target_that_fails_is_trouble_unless_a_fault_explains_it(world: World) -> None:
     def trouble(start: float, *excused: tuple[float, float]) -> tuple[str, ...]:
-        return scrape_trouble(world.prometheus, start, world.end, 0.5, excused)
+        return check_attendance(world.prometheus, start, world.end, 0.5, excused).trouble
 
     assert trouble(world.start) == ()
     early = trouble(world.start - 60)
@@ -338,7 +338,7 @@ def test_nothing_that_spoils_a_live_run_is_silent(workshop: Workshop, site: Site
         timeline = observe(
             prometheus, ruleset, start, end, scrape_interval_seconds=0.5, evaluation_interval_seconds=0.5
         )
-        explained = scrape_trouble(prometheus, start, end, 0.5, [(-10, 100)])
+        explained = check_attendance(prometheus, start, end, 0.5, [(-10, 100)]).trouble
 
         trouble = "\n".join(timeline.trouble)
         for line in (
@@ -354,6 +354,10 @@ def test_nothing_that_spoils_a_live_run_is_silent(workshop: Workshop, site: Site
         assert "Sure" not in trouble
         assert [line.state for line in timeline.rules if line.rule.alert == "Sure"] == ["fired", "silent"]
         assert len(explained) == 2
+        (absence,) = timeline.absences
+        assert dict(absence.target)["instance"] == "bad"
+        assert 1 < absence.failed == absence.scrapes
+        assert 0 <= absence.first < absence.last
         assert all("was not scraped" in line for line in explained)
 
         os.kill(prometheus.pid, signal.SIGKILL)

@@ -86,9 +86,8 @@ def test_says_which_targets_are_up(live: LivePrometheus, shared_site: Site) -> N
 
     instance = ("instance", shared_site.address)
     assert {target.up for target in (one, other)} == {True}
-    assert TargetHealth(
-        (instance, ("job", "a"), ("zone", "z")), f"{shared_site.url}/metrics", up=True, last_error=""
-    ) in {
+    labels = (instance, ("job", "a"), ("zone", "z"))
+    assert TargetHealth(labels, f"{shared_site.url}/metrics", up=True, last_error="", interval_seconds=0.5) in {
         one,
         other,
         gone,

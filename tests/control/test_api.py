@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 import threading
@@ -25,6 +26,7 @@ from simulator.control.guard import MOST_BODY_BYTES, Guard, new_token
 from simulator.control.state import HaltFile
 from simulator.errors import EngineError, InputError
 from tests.control.waiting import block_until
+from tests.memory import WARM_UP, assert_no_growth, in_use, traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -287,6 +289,23 @@ def test_deep_huge_or_broken_json_is_refused(api: Served) -> None:
         assert answer.status_code in (400, 422), content[:10]
         assert list(answer.json()) == ["error"]
         assert len(answer.text) < 500
+
+
+def test_requests_that_are_refused_leave_no_memory_behind(api: Served) -> None:
+    times, numbers = 40, itertools.count()
+
+    def repeat() -> tuple[int, int]:
+        for number in itertools.islice(numbers, times):
+            stranger = {"Authorization": f"Bearer {number:0500}"}
+            assert api.http.get("/state", headers=stranger).status_code == 401
+            assert api.http.get(f"/injections/{number}").status_code in (404, 405)
+            assert api.post({"fault": f"no.fault-{number}", f"key-{number}": number}).status_code == 422
+        return in_use()
+
+    with traced():
+        for _ in range(WARM_UP):
+            repeat()
+        assert_no_growth(repeat(), repeat(), 3 * times)
 
 
 def test_bytes_that_are_no_http_hurt_nobody(api: Served) -> None:

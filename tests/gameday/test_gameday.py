@@ -1,219 +1,206 @@
-"""A whole game day in a minute: real sockets, a real Prometheus, a real Alertmanager, and the webhook."""
+"""Whole game days: real sockets, a real Prometheus, a real Alertmanager, and the webhook."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.gameday.days import wait
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from tests.gameday.days import Day
 
-ROOT = Path(__file__).parents[2]
-
-RULES = """
-groups:
-  - name: short
-    interval: 1s
-    rules:
-      - alert: Auth
-        expr: >-
-          sum(rate(openagents_runtime_sync_socket_auth_count{status="error"}[10s]))
-          / clamp_min(sum(rate(openagents_runtime_sync_socket_auth_count[10s])), 1) > 0.05
-        for: 3s
-        labels: {severity: page}
-      - alert: Timeout
-        expr: sum(rate(openagents_runtime_sync_socket_timeout_count{status="timeout"}[10s])) > 0.5
-        for: 3s
-        labels: {severity: ticket}
-      - alert: Stale
-        expr: >-
-          sum(increase(openagents_runtime_sync_replay_catchup_duration_ms_count{status="stale_cursor"}[10s])) > 5
-        for: 1s
-        labels: {severity: page}
-"""
-
-SCENARIO = """
-scenario: minute
-summary: The three incidents within a minute.
-seed: 3
-duration: 70s
-conditions: {retention.horizon: 4s, retention.interval: 1s, liveness.tick: 1s}
-fleet: {clients: 60, session_lifetime: 10s, offline: 500ms, publish_rate: 2/s, ramp: 1s}
-monitoring: {scrape_interval: 1s, evaluation_interval: 1s, rules: [rules.yaml]}
-timeline:
-  - {at: 3s, inject: cursor.long-offline, level: 0.5, for: 8s}
-  - {at: 26s, inject: liveness.short-timeout, timeout: 4s, level: 0.5, for: 12s}
-  - {at: 48s, inject: auth.missing-token, level: 0.6, for: 12s}
-expect:
-  - fires: {alert: Stale, within: 25s, routed_to: pagerduty}
-  - fires: {alert: Timeout, within: 25s, resolves_within: 20s, routed_to: slack}
-  - fires: {alert: Auth, within: 15s, routed_to: pagerduty}
-  - no_other_alerts
-"""
-
-ALERTMANAGER = """
-route:
-  receiver: pagerduty
-  group_by: [alertname]
-  group_wait: 1s
-  group_interval: 1s
-  routes:
-    - {match: {severity: ticket}, receiver: slack}
-receivers:
-  - name: pagerduty
-    pagerduty_configs: [{routing_key: not-a-real-key, url: 'http://127.0.0.1:9/never'}]
-  - name: slack
-    slack_configs: [{api_url: 'http://127.0.0.1:9/never', channel: '#alerts'}]
-"""
+pytestmark = pytest.mark.xdist_group("gameday")
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    tools = os.environ.get("SYNCSTORM_TOOLS", str(ROOT / ".tools"))
-    return {**os.environ, "SYNCSTORM_TOOLS": tools, "HOME": str(folder), "TMPDIR": str(folder), "COLUMNS": "200"}
+def kill_controller(day: Day) -> None:
+    """Kill a controller while its fault is in force, unless that was done."""
+    if day.process.poll() is None:
+        assert day.fault("inject", "auth.missing-token", "--level", "1").returncode == 0
+        wait(lambda: day.refused() > 20, "refused handshakes")
+        os.kill(day.process.pid, signal.SIGKILL)
+        day.process.wait()
 
 
-def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "simulator", *arguments]
+@pytest.mark.day("killed")
+def test_a_fault_outlives_its_killed_controller_for_a_while(day: Day) -> None:
+    kill_controller(day)
+    before = day.refused()
+    wait(lambda: day.refused() > before, "more refused handshakes")
+    assert len(day.processes("simulator.gameday.node")) == 3
 
 
-def _wait(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.05)
-    return found
+@pytest.mark.day("suspended")
+def test_a_day_whose_processes_ran_late_or_died_without_a_fault_that_explains_it_is_invalid(day: Day) -> None:
+    assert day.control_url()
+    time.sleep(2)
+    nodes = day.processes("simulator.gameday.node")
+    assert len(nodes) == 3
+    for _ in range(30):
+        for pid in nodes:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.12)
+        for pid in nodes:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.08)
+    for pid in day.processes("alertmanager"):
+        os.kill(pid, signal.SIGKILL)
+    outcome = day.interrupt()
+    assert (outcome.exit_code, outcome.verdict["verdict"]) == (3, "INVALID")
+    said = "\n".join(outcome.verdict["reasons"])
+    assert "Alertmanager died" in said
+    for role in ("server", "fleet"):
+        assert f"the {role} measured its own stalls: its event loop ran late by" in said
 
 
-def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        body: bytes = answer.read()
-    return body.decode()
-
-
-def _processes_naming(folder: Path) -> list[str]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"TMPDIR={folder}".encode() in entry.read_bytes():
-                found.append(entry.parent.name)
-        except OSError:
-            continue
-    return found
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name, text in (("rules.yaml", RULES), ("minute.yaml", SCENARIO), ("alertmanager.yaml", ALERTMANAGER)):
-        (tmp_path / name).write_text(text)
-    return tmp_path
-
-
-def test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says(folder: Path) -> None:
-    done = subprocess.run(
-        _command("gameday", "minute.yaml", "--alertmanager", "alertmanager.yaml", "--out", "out"),
-        cwd=folder,
-        env=_environment(folder),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
-    verdict = json.loads((folder / "out/verdict.json").read_text())
-    assert done.returncode == 0, (verdict["reasons"], done.stderr)
-    assert (verdict["verdict"], verdict["mode"], verdict["digest"]) == ("PASS", "live", None)
-    alerts = {entry["alert"]: entry for entry in verdict["alerts"]}
-    assert {name: entry["state"] for name, entry in alerts.items()} == dict.fromkeys(alerts, "fired")
-    assert alerts["Timeout"]["routed_to"] == ["slack"]
-    assert alerts["Auth"]["routed_to"] == ["pagerduty"]
-    assert alerts["Timeout"]["injection"] == "liveness.short-timeout@26s"
-    assert all(entry["touched"] > 10 for entry in verdict["injections"])
-    events = [json.loads(line)["event"] for line in (folder / "out/journal.jsonl").read_text().splitlines()]
-    assert events.count("injection_started") == events.count("injection_ended") == 3
-    assert "notified" in events
-    assert "its token, shown once" in done.stdout
-    assert _processes_naming(folder) == []
-
-
-@pytest.fixture
-def by_hand(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, dict[str, str]]]:
-    """Start a game day without a scenario, and give its process, its server's metrics URL and the environment."""
-    port = 20_000 + os.getpid() % 20_000
-    environment = {**_environment(folder), "SYNCSTORM_TOKEN": "a-token-of-this-test"}
-    arguments = ["gameday", "--rules", "rules.yaml", "--out", "out", "--port", str(port), "--set"]
-    arguments += ["fleet.clients=40", "fleet.session_lifetime=5s", "fleet.offline=500ms", "fleet.ramp=1s"]
-    arguments += ["monitoring.scrape_interval=1s", "monitoring.evaluation_interval=1s"]
-    process = subprocess.Popen(
-        _command(*arguments), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        line = _wait(process.stdout.readline, "the control API")
-        found = re.search(r"(http://\S+)", line)
-        assert found is not None, (line, process.stderr and process.stderr.read())
-        yield process, f"http://127.0.0.1:{port}/metrics", {**environment, "SYNCSTORM_URL": found[1]}
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _fault(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        _command("fault", *arguments), env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-def _refused(url: str) -> float:
-    """Return how many handshakes were refused so far."""
-    found = re.findall(r'auth_count\{[^}]*status="error"[^}]*\} (\S+)', _get(url))
-    return sum(map(float, found))
-
-
-def test_faults_are_injected_listed_cleared_halted_and_released_by_hand(by_hand: Any) -> None:
-    process, metrics, environment = by_hand
-    begun = _fault(environment, "inject", "auth.missing-token", "--level", "0.5")
+@pytest.mark.day("by hand")
+def test_faults_are_injected_listed_cleared_halted_and_released_by_hand(day: Day) -> None:
+    begun = day.fault("inject", "auth.missing-token", "--level", "0.5")
     assert begun.returncode == 0, begun.stderr
     injection = begun.stdout.strip()
-    assert injection in _fault(environment, "list").stdout
-    _wait(lambda: _refused(metrics) > 5, "refused handshakes")
-    assert injection in _fault(environment, "halt").stdout
-    refused = _fault(environment, "inject", "auth.missing-token")
+    listed = day.fault("list").stdout
+    assert re.fullmatch(rf"{re.escape(injection)}  level 0.5  ends in (10m|9m\d+s), lease (2\d|30)s\n", listed), listed
+    wait(lambda: day.refused() > 5, "refused handshakes")
+    assert injection in day.fault("halt").stdout
+    refused = day.fault("inject", "auth.missing-token")
     assert (refused.returncode, "halted" in refused.stderr) == (2, True)
-    assert _fault(environment, "release").returncode == 0
-    assert "no fault is active" in _fault(environment, "list").stdout
-    wrong = _fault(environment, "inject", "auth.missing-tokn")
+    assert day.fault("release").returncode == 0
+    assert "no fault is active" in day.fault("list").stdout
+    wrong = day.fault("inject", "auth.missing-tokn")
     assert (wrong.returncode, "did you mean 'auth.missing-token'?" in wrong.stderr) == (2, True)
-    stranger = _fault({**environment, "SYNCSTORM_TOKEN": "wrong"}, "list")
+    stranger = day.fault("list", SYNCSTORM_TOKEN="wrong")
     assert stranger.returncode in (2, 3)
     assert len(stranger.stderr.splitlines()) == 1
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode == 4  # nothing was expected, so nothing was shown
 
 
-def test_a_killed_controller_brings_the_counters_back_to_calm(by_hand: Any, folder: Path) -> None:
-    process, metrics, environment = by_hand
-    assert _fault(environment, "inject", "auth.missing-token", "--level", "1").returncode == 0
-    _wait(lambda: _refused(metrics) > 20, "refused handshakes")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+@pytest.mark.day("by hand")
+def test_a_halt_takes_effect_while_the_servers_loop_stands_still(day: Day) -> None:
+    def answers() -> bool:
+        try:
+            return bool(day.metrics)
+        except OSError:
+            return False
+
+    stalled = day.fault("inject", "liveness.loop-stall", "--set", "stall=10m")
+    assert stalled.returncode == 0, stalled.stderr
+    wait(lambda: not answers(), "the standstill")
+    assert day.fault("halt").returncode == 0
+    assert answers()
+    assert day.fault("release").returncode == 0
+
+
+@pytest.mark.day("by hand")
+def test_an_interrupt_ends_a_day_without_a_scenario_in_order(day: Day) -> None:
+    outcome = day.interrupt()
+    assert outcome.exit_code == 4, outcome.shown  # nothing was expected, so nothing was shown
+    assert outcome.verdict["verdict"] == "INCONCLUSIVE"
+    assert day.processes() == []
+
+
+@pytest.mark.day("minute")
+def test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says(day: Day) -> None:
+    outcome = day.end()
+    verdict = outcome.verdict
+    assert outcome.exit_code == 0, (verdict["reasons"], outcome.shown)
+    assert (verdict["verdict"], verdict["mode"], verdict["digest"]) == ("PASS", "live", None)
+    for name in ("Auth", "Timeout", "Stale"):
+        assert outcome.alert(name)["state"] == "fired"
+    assert outcome.alert("Timeout")["routed_to"] == ["slack"]
+    assert outcome.alert("Auth")["routed_to"] == ["pagerduty"]
+    assert outcome.alert("Timeout")["injection"] == "liveness.short-timeout@15s"
+    assert all(entry["touched"] > 10 for entry in verdict["injections"])
+    events = [entry["event"] for entry in outcome.journal]
+    assert events.count("injection_started") == events.count("injection_ended") == 3
+    assert "notified" in events
+    assert verdict["failed_scrapes"] == []
+    assert day.processes() == []
+
+
+@pytest.mark.day("stalled")
+def test_a_loop_that_stands_still_times_out_clients_that_were_never_silent(day: Day) -> None:
+    outcome = day.end()
+    assert outcome.verdict["verdict"] == "PASS", outcome.shown
+    assert outcome.alert("TimeoutsOfAMinute")["injection"] == "liveness.loop-stall@6s"
+    (stall,) = outcome.verdict["injections"]
+    assert stall["touched"] > 30
+
+
+@pytest.mark.day("stalled")
+def test_lag_and_failed_scrapes_that_a_fault_explains_are_told_and_make_nothing_invalid(day: Day) -> None:
+    outcome = day.end()
+    (failed,) = outcome.verdict["failed_scrapes"]
+    assert failed["target"]["instance"] == "sync-1"
+    assert failed["failed"] > 10
+    assert f"{failed['failed']} of {failed['scrapes']} scrapes of openagents-runtime at sync-1 failed" in outcome.report
+    assert outcome.alert("Auth")["blind_s"]
+
+
+@pytest.mark.day("unseen")
+def test_each_way_in_which_metrics_break_makes_rules_blind_and_their_silence_no_pass(day: Day) -> None:
+    outcome = day.end()
+    assert (outcome.exit_code, outcome.verdict["verdict"]) == (4, "INCONCLUSIVE"), outcome.shown
+    begins = [entry["at_s"] for entry in outcome.verdict["injections"]]
+    assert len(begins) == 4
+    blind = outcome.alert("Crowded")["blind_s"]
+    assert len(blind) == 4
+    for begin, (gone, back) in zip(begins, blind, strict=True):
+        assert begin <= gone <= begin + 3
+        assert begin + 3 <= back
+    assert outcome.expectation("Crowded")[0] == "inconclusive"
+    assert outcome.expectation("Crowded")[1].startswith("no data from ")
+    assert f"Crowded: {outcome.expectation('Crowded')[1]}" in outcome.verdict["reasons"]
+
+
+@pytest.mark.day("unseen")
+def test_a_rule_on_up_sees_each_way_in_which_metrics_break(day: Day) -> None:
+    outcome = day.end()
+    assert outcome.expectation("Down")[0] == "met"
+    causes = [episode["injection"] for episode in outcome.alert("Down")["episodes"]]
+    assert causes == [entry["id"] for entry in outcome.verdict["injections"]]
+    (failed,) = outcome.verdict["failed_scrapes"]
+    assert failed["failed"] >= 12
+
+
+@pytest.mark.day("closed")
+def test_every_close_code_reaches_its_share_and_no_alert_sees_any_of_them(day: Day) -> None:
+    outcome = day.end()
+    assert (outcome.exit_code, outcome.verdict["verdict"]) == (0, "PASS"), outcome.shown
+    closes = [entry for entry in outcome.verdict["injections"] if entry["fault"] == "liveness.close"]
+    assert [entry["parameters"]["code"] for entry in closes] == (
+        ["1001", "1006", "1008", "1011", "1012", "1013", "4000", "1000"]
+    )
+    assert all(0 < entry["touched"] <= 15 for entry in closes[:-1])
+    for entry in outcome.verdict["injections"]:
+        reached = f"level {entry['level']:g}, reached {entry['touched']} of 30 clients"
+        assert f"`{entry['fault']}` | {reached}" in outcome.report
+
+
+@pytest.mark.day("own")
+def test_somebodys_own_prometheus_judges_by_its_own_rules_and_is_only_read(day: Day) -> None:
+    outcome = day.end()
+    assert (outcome.exit_code, outcome.verdict["verdict"]) == (0, "PASS"), outcome.shown
+    assert outcome.alert("Auth")["file"].endswith("rules/theirs.yaml")
+    assert outcome.alert("Auth")["routed_to"] == []
+    assert "your Prometheus is only read" in outcome.shown
+    assert outcome.verdict["failed_scrapes"] == []
+
+
+# The lease takes 30 s: it comes last, so that the others' time passes meanwhile.
+@pytest.mark.day("killed")
+def test_a_killed_controller_brings_the_counters_back_to_calm(day: Day) -> None:
+    kill_controller(day)
 
     def calm() -> bool:
-        before = _refused(metrics)
-        time.sleep(3)
-        return _refused(metrics) == before
+        before = day.refused()
+        time.sleep(5)  # a client that was refused comes back within 2 s
+        return day.refused() == before
 
-    # the lease is 30 s, and a client that was refused comes back within its backoff of 30 s
-    _wait(calm, "calm counters", 90)
-    for pid in _processes_naming(folder):
-        os.kill(int(pid), signal.SIGTERM)
-    _wait(lambda: not _processes_naming(folder), "the end of what the test left")
+    wait(calm, "calm counters")
+    for pid in day.processes():
+        os.kill(pid, signal.SIGTERM)
+    wait(lambda: not day.processes(), "the end of what the test left")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.shipped import find_file
-from tests.gameday.test_gameday import _command, _environment
+from tests.gameday.days import Day, command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,12 +62,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("command", "mode"), [("gameday", "live"), ("rehearse", "virtual")])
-def test_alerts_on_what_clients_tell_fire_for_the_builds_that_are_struck(folder: Path, command: str, mode: str) -> None:
+@pytest.mark.parametrize(("verb", "mode"), [("gameday", "live"), ("rehearse", "virtual")])
+def test_alerts_on_what_clients_tell_fire_for_the_builds_that_are_struck(folder: Path, verb: str, mode: str) -> None:
     done = subprocess.run(
-        _command(command, "told.yaml", "--out", "out"),
+        command(verb, "told.yaml", "--out", "out"),
         cwd=folder,
-        env=_environment(folder),
+        env=Day(folder, []).environment(),
         capture_output=True,
         text=True,
         check=False,

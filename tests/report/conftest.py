@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from faults import load_faults
+from simulator.alerting.attendance import Absence
 from simulator.alerting.contract import Contract, load_contract
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.states import Episode
@@ -68,6 +69,11 @@ class Desk:
     def timeline(self, *rules: RuleTimeline, certification: Certification | None = None) -> AlertTimeline:
         """Return a certified alert timeline."""
         return AlertTimeline(rules, "Prometheus", "2.53.0", certification or Certification(ok=True))
+
+    def half_seen(self) -> AlertTimeline:
+        """Return a timeline of a run in which four scrapes failed."""
+        absence = Absence((("instance", "one"), ("job", "sync")), 4, 120, 1000.0, 1045.0)
+        return replace(self.timeline(self.rule("Auth")), absences=(absence,))
 
     def contract(self) -> Contract:
         """Return the shipped contract."""

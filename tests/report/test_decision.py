@@ -58,6 +58,23 @@ def test_a_rehearsal_with_an_unmet_expectation_fails_and_says_which(desk: Desk) 
     assert (verdict.verdict, verdict.reasons) == (Result.FAIL, ("Timeout: stayed silent",))
 
 
+def test_the_verdict_names_the_targets_whose_scrapes_failed(desk: Desk) -> None:
+    (failed,) = desk.verdict(timeline=desk.half_seen()).failed_scrapes
+    assert failed.model_dump() == {
+        "target": {"instance": "one", "job": "sync"},
+        "failed": 4,
+        "scrapes": 120,
+        "first_s": 1000.0,
+        "last_s": 1045.0,
+    }
+
+
+def test_a_receiver_can_be_told_only_where_an_alertmanager_of_ours_routes(desk: Desk) -> None:
+    routed: Any = {"fires": {"alert": "Auth", "routed_to": "pager"}}
+    assert desk.verdict(routed, mode="live").verdict is Result.INCONCLUSIVE
+    assert desk.verdict(routed, mode="live", notifications=()).verdict is Result.FAIL
+
+
 def test_a_rehearsal_with_an_open_expectation_is_inconclusive_and_says_which(desk: Desk) -> None:
     verdict = decide(broken(desk, "nothing", FIRES, OPEN))
     assert verdict.verdict is Result.INCONCLUSIVE

@@ -75,6 +75,11 @@ def test_a_rule_without_data_and_without_selectors_says_why(desk: Desk) -> None:
     assert "- `Blind`: no series" in write_markdown(desk.verdict(rules=(rule,)))
 
 
+def test_scrapes_that_failed_are_told(desk: Desk) -> None:
+    told = "- 4 of 120 scrapes of sync at one failed, from 16m40s to 17m25s"
+    assert told in write_markdown(desk.verdict(timeline=desk.half_seen()))
+
+
 def test_a_live_report_says_real_time_and_claims_no_certificate_or_digest(desk: Desk) -> None:
     text = write_markdown(desk.verdict(mode="live", digest=None))
     assert "| real time |" in text

@@ -126,3 +126,8 @@ def test_the_terminal_names_each_silent_loss_and_says_nothing_of_none(desk: Desk
     assert "silent loss: skipped_events, 2 of 500 clients;" in text
     assert "starved" not in text
     assert "silent loss" not in shown(desk.verdict(), 200)
+
+
+def test_scrapes_that_failed_are_told(desk: Desk) -> None:
+    text = shown(desk.verdict(timeline=desk.half_seen()), 200)
+    assert "4 of 120 scrapes of sync at one failed, from 16m40s to 17m25s" in text

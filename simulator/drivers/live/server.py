@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, cast
 
 from websockets.asyncio.server import serve
@@ -36,7 +36,7 @@ from simulator.drivers.live.limits import Limits
 from simulator.drivers.live.resolved import Resolved
 from simulator.drivers.live.silence import LATER_SECONDS
 from simulator.drivers.live.socket import NO_CLOSE_FRAME, Around
-from simulator.drivers.live.stall import Stall
+from simulator.drivers.live.stall import Stall, stand_still_deaf
 from simulator.drivers.live.waiting import WaitingRoom
 from simulator.drivers.reach import KNOBS_AT
 
@@ -68,7 +68,8 @@ class LiveServer:
     """One sync server: sockets on `/socket/websocket` and `/sync/socket/websocket`, `/metrics` and `/healthz`.
 
     `epoch` is the Unix time, in whole seconds, of the moment at which `clock` says 0; without a clock that is the
-    moment of `start`. Whoever calls `apply`, `strike` or `publish` does so on the server's own event loop.
+    moment of `start`. Whoever calls `apply`, `strike` or `publish` does so on the server's own event loop, which
+    `stand_still` blocks where the conditions say so.
     """
 
     def __init__(  # noqa: PLR0913  # what a run is made of
@@ -83,6 +84,7 @@ class LiveServer:
         limits: Limits | None = None,
         clock: Callable[[], float] | None = None,
         initialise_series: bool = True,
+        stand_still: Callable[[float], None] = stand_still_deaf,
     ) -> None:
         self.log = EventLog(topics)
         self.metrics = Metrics(initialise=initialise_series)
@@ -94,12 +96,13 @@ class LiveServer:
         self._sockets: Sockets = {}
         self._fanout = Fanout(self.log, self._sockets, self.now)
         self._listening: Server | None = None
+        self._is_stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         verifier = Verifier(run_secret, epoch, remembered=self._limits.remembered_tokens)
         self.shown = Shown(self.metrics)
         registry = make_registry(self.shown, contract_names, "server", self._exporter_knobs)
         self._waiting = WaitingRoom()
-        self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall)
+        self._stall = Stall(lambda: self._door.resolved.everyone.server, self._on_stall, stand_still)
         self._core = SyncServer(self.log, verifier, self.metrics)
         self._door = Door(
             self._core,
@@ -150,15 +153,25 @@ class LiveServer:
         self._tasks = [asyncio.create_task(job) for job in (self._fanout.run(), self._retain(), self._stall.run())]
 
     async def stop(self) -> None:
-        """Close every socket with 1012 and stop to listen."""
+        """Stop to listen, and close every socket with 1012."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._waiting.close()
         self._door.turnstile.close()
         if self._listening is not None:
-            self._listening.close(code=SERVICE_RESTART)
+            self._is_stopping = True
+            self._listening.close(close_connections=False)
+            await self._drain()
             await self._listening.wait_closed()
+
+    async def _drain(self) -> None:
+        """Close every socket, in batches with a pause between them, as Phoenix does."""
+        while batch := tuple(islice(self._sockets, self._limits.drain_batch)):
+            for socket in batch:
+                socket.close(SERVICE_RESTART)
+            if self._sockets:
+                await asyncio.sleep(self._limits.drain_pause_seconds)
 
     def _is_well(self) -> bool:
         return not any(task.done() for task in self._tasks)
@@ -291,6 +304,8 @@ class LiveServer:
         assert socket is not None
         connection.forget_handshake()
         socket.open(connection)
+        if self._is_stopping:
+            socket.close(SERVICE_RESTART)
         if socket.settings.handshake.drop_code:
             socket.end_by(socket.settings.handshake.drop_code)
         try:

@@ -42,10 +42,8 @@ if TYPE_CHECKING:
     from simulator.core.wire import FrameForm
     from simulator.drivers.live.limits import Limits
 
-NO_TEXT = 1003
-"""Closed for a binary frame: the channel has none."""
 NO_FRAME = 1011
-"""Closed for a text that is no frame: Phoenix' socket process crashes over it."""
+"""Closed for what is no frame: Phoenix' socket process crashes over it."""
 NO_CLOSE_FRAME = 1006
 """Closed by the end of the connection alone."""
 REVOKED = 1000
@@ -123,9 +121,6 @@ class Socket:
     def read(self, data: str | bytes) -> Received[ClientMessage] | None:
         """Return the message in what came from the client; None ends the socket, or finds it ended."""
         if not self.is_open:
-            return None
-        if isinstance(data, bytes):
-            self.close(NO_TEXT, "the channel has no binary frames")
             return None
         try:
             received = decode_request(data, self.form)

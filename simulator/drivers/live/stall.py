@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,11 +13,23 @@ if TYPE_CHECKING:
     from simulator.conditions.knobs import Server
 
 
+LONGEST_DEAF_SECONDS = 0.9
+"""A server that hears nothing while it stands still does so for less than the second in which a halt takes effect."""
+
+
+def stand_still_deaf(seconds: float) -> None:
+    """Block for a time, for a server that hears on the same event loop that stands still."""
+    time.sleep(min(seconds, LONGEST_DEAF_SECONDS))
+
+
 class Stall:
-    """Blocks the running loop by the `server.*` knobs; `on_stall` hears of each stall before it begins."""
+    """Blocks the running loop by the `server.*` knobs; `on_stall` hears of each stall before it begins.
+
+    `block` may come back early: when the knobs, or whoever hears of their change first, no longer want a stall.
+    """
 
     def __init__(
-        self, knobs: Callable[[], Server], on_stall: Callable[[], None], block: Callable[[float], None] = time.sleep
+        self, knobs: Callable[[], Server], on_stall: Callable[[], None], block: Callable[[float], None]
     ) -> None:
         self._knobs = knobs
         self._on_stall = on_stall
@@ -34,7 +47,17 @@ class Stall:
             if knobs.stall > 0:
                 self._on_stall()
                 self._block(knobs.stall)
-                await asyncio.sleep(knobs.stall_every)
+                await self._go_on(knobs.stall_every)
             else:
-                self._changed.clear()
-                await self._changed.wait()
+                await self._change()
+
+    async def _go_on(self, seconds: float) -> None:
+        """Wait for the time between two stalls, or until there are to be none."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._knobs().stall > 0:
+                    await self._change()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -18,6 +19,7 @@ from simulator.core.tokens import Verifier, derive_key
 from simulator.drivers.live.issuer import TOKEN_PATH, TokenEndpoint, authorization, derive_access
 from simulator.drivers.live.threads import serve_in_thread
 from simulator.errors import TokenRejected
+from tests.memory import WARM_UP, assert_no_growth, in_use, traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +164,23 @@ def test_a_body_that_does_not_fit_is_an_invalid_request(bench: IssuerBench, body
     response = bench.ask(content=body)
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
     assert bench.counts == (0, 1)
+
+
+def test_requests_leave_no_memory_behind(bench: IssuerBench) -> None:
+    times, numbers = 60, itertools.count()
+
+    def repeat() -> tuple[int, int]:
+        for number in itertools.islice(numbers, times):
+            stranger = {"Authorization": f"Bearer {number:0500}"}
+            assert bench.http.post(TOKEN_PATH, headers=stranger).status_code == 401
+            assert bench.ask(number % 10, json={"scopes": [f"scope-{number}"]}).status_code == 422
+            assert bench.ask(number % 10).status_code == 200
+        return in_use()
+
+    with traced():
+        for _ in range(WARM_UP):
+            repeat()
+        assert_no_growth(repeat(), repeat(), 3 * times)
 
 
 def test_a_body_that_is_too_long_is_not_read_to_its_end(bench: IssuerBench) -> None:

@@ -11,9 +11,10 @@ from websockets.exceptions import InvalidStatus
 from faults import load_faults
 from simulator.conditions import EVERYONE, CloseConnections, Conditions, Settings, Share
 from simulator.drivers.live.limits import Limits
-from simulator.drivers.live.stall import Stall
+from simulator.drivers.live.stall import Stall, stand_still_deaf
 
 if TYPE_CHECKING:
+    from simulator.conditions.knobs import Server as ServerKnobs
     from tests.drivers.live.conftest import LiveBench, RunLive
 
 FAULTS = load_faults()
@@ -429,8 +430,42 @@ def test_the_loop_stands_still_between_turns_and_every_client_meets_it(run_live:
     run_live(script)
 
 
+def test_a_stall_that_follows_an_end_of_stalls_does_not_wait_for_the_time_between_two() -> None:
+    def knobs_of(seconds: float) -> ServerKnobs:
+        fault = FAULTS["liveness.loop-stall"](stall=seconds, every=600.0)  # type: ignore[call-arg]
+        return Conditions.fold(Settings(), [("x", fault, EVERYONE)]).settings().server
+
+    knobs = [knobs_of(1.0)]
+    blocked: list[float] = []
+
+    async def script() -> None:
+        stall = Stall(lambda: knobs[0], lambda: None, blocked.append)
+        task = asyncio.create_task(stall.run())
+        for following in (knobs_of(2.0), Settings().server, knobs_of(3.0)):
+            await asyncio.sleep(0.01)
+            knobs[0] = following
+            stall.wake()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(script())
+    assert blocked == [1.0, 3.0]  # other stalls wait for their turn
+
+
+def test_a_server_that_hears_nothing_meanwhile_stands_still_for_less_than_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("simulator.drivers.live.stall.time.sleep", slept.append)
+    for seconds in (0.2, 600.0):
+        stand_still_deaf(seconds)
+    assert slept == [0.2, 0.9]
+
+
 def test_a_stall_blocks_for_as_long_as_the_knob_says_and_stops_with_it() -> None:
-    knobs = [Conditions.fold(Settings(), [("x", FAULTS["liveness.loop-stall"](), Share(0.5))]).settings().server]
+    fault = FAULTS["liveness.loop-stall"](stall=0.8, every=0.05)  # type: ignore[call-arg]
+    knobs = [Conditions.fold(Settings(), [("x", fault, Share(0.5))]).settings().server]
     blocked: list[float] = []
 
     def block(seconds: float) -> None:

@@ -397,6 +397,23 @@ def test_a_stop_closes_open_sockets_with_1012(run_live: RunLive, joined: bool) -
     run_live(script)
 
 
+def test_a_stop_drains_in_batches_and_lets_nobody_in_meanwhile(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        port = bench.server.port
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(bench.client(number)) for number in range(3)]
+            stopping = asyncio.ensure_future(bench.server.stop())
+            await bench.until(lambda: bench.server.open_sockets == 1)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", port)
+            assert [await client.closed() for client in clients[:2]] == [1012, 1012]
+            assert not stopping.done()
+            assert await clients[2].closed() == 1012
+            await stopping
+
+    run_live(script, limits=Limits(drain_batch=2, drain_pause_seconds=0.5))
+
+
 def test_health_and_unknown_pages_are_answered(run_live: RunLive) -> None:
     async def script(bench: LiveBench) -> None:
         assert await bench.get("/healthz") == (200, b"ok\n")

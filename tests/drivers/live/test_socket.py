@@ -359,14 +359,43 @@ def test_a_heartbeat_of_the_channel_is_pushed_back_and_answered(run_live: RunLiv
     run_live(script)
 
 
-def test_binary_frames_are_refused_with_1003(run_live: RunLive) -> None:
+def test_a_binary_push_is_taken_as_phoenix_takes_it_and_its_payload_is_not_read(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.send_text(b"\x00\x01\x01\x07\x0811sync:v1phx_join")
+            assert (await client.receive())[:4] == ["1", "1", "sync:v1", "phx_reply"]
+            await client.send_text(b"\x00\x01\x01\x07\x0e17sync:v1sync:heartbeat\x01\x02\xff")
+            assert [(await client.receive())[3] for _ in range(2)] == ["sync:heartbeat", "phx_reply"]
+            await client.send_text(b"\x00\x01\x01\x07\x0e18sync:v1sync:subscribe\x01")
+            reply = await client.receive()
+            assert reply[1] == "8"
+            assert reply[4]["response"]["code"] == "bad_subscription"
+            await client.send_text(b"\x00\x00\x01\x07\x0e9sync:v1sync:heartbeat")  # of no join: dropped
+            await client.send(None, "10", "phoenix", "heartbeat", {})
+            assert (await client.receive())[1] == "10"
+        assert bench.count("socket_heartbeat", "client") == 1
+
+    run_live(script)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x01\x01\x01\x07\x0511sync:v1shout", b"\x00\x01\x01\xff\x0111sync"])
+def test_a_binary_frame_that_is_no_push_closes_the_socket_with_1011(run_live: RunLive, data: bytes) -> None:
     async def script(bench: LiveBench) -> None:
         async with bench.client() as client:
             await client.join("1")
-            await client.send_text(b"\x00\x01\x01\x07\x0511sync:v1shout")
-            assert await client.closed() == 1003
+            await client.send_text(data)
+            assert await client.closed() == 1011
         await bench.until(lambda: bench.server.open_sockets == 0)
         assert bench.disconnects == (0, 1)
+
+    run_live(script)
+
+
+def test_in_v1_a_binary_message_is_read_as_text(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client(vsn="1.0.0") as client:
+            await client.send_text(b'{"topic":"sync:v1","event":"phx_join","payload":{},"ref":"1"}')
+            assert (await client.receive())["event"] == "phx_reply"
 
     run_live(script)
 
