@@ -11,15 +11,17 @@ from simulator import __version__
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.contract import load_contract
 from simulator.alerting.judge import judge
+from simulator.alerting.measuring import Question
 from simulator.alerting.rules import load_rules
 from simulator.drivers.virtual import run_virtual
+from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, unknown_name
 from simulator.report.decision import Evidence, decide
 from simulator.report.journal import Journal
 from simulator.report.markdown import write_markdown
 from simulator.report.story import tell
 from simulator.scenario.loading import load_scenario
-from simulator.scenario.schema import ExpectFires, ExpectSilent
+from simulator.scenario.schema import ExpectFires, ExpectMeasures, ExpectSilent
 from simulator.scenario.timeline import list_injections, make_plan, refuse_live_only
 from simulator.shipped import find_file
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault
     from simulator.core.plan import Plan
     from simulator.core.recording import Run
+    from simulator.documents import KeyPath
     from simulator.report.verdict import Verdict
     from simulator.scenario.loading import LoadedScenario
+    from simulator.scenario.schema import Measures
     from simulator.scenario.timeline import Injection
 
 
@@ -47,6 +51,7 @@ class Rehearsal:
     plan: Plan
     ruleset: RuleSet
     contract: Contract
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +68,11 @@ def prepare(
     *,
     rules: Sequence[Path] = (),
     overrides: Mapping[str, str] | None = None,
+    only_measures: bool = False,
 ) -> Rehearsal:
     """Read a scenario and all that it names; `rules` replace the scenario's own.
+
+    With `only_measures` what it expects of alerts is left out: it is about other rules.
 
     Raises:
         InputError: something does not exist, does not parse or does not fit.
@@ -72,11 +80,14 @@ def prepare(
     loaded = load_scenario(scenario, overrides)
     injections = list_injections(loaded, faults)
     ruleset = load_rules(rules or _rule_files(loaded))
+    questions = _questions(loaded)
+    if only_measures:
+        loaded = loaded.without_alerts()
     _check_expectations(loaded, ruleset, injections)
     monitoring = loaded.scenario.monitoring
     place = loaded.place(("monitoring", "contract"))
     contract = load_contract(monitoring.contract, place, _folder(loaded))
-    return Rehearsal(loaded, injections, make_plan(loaded, injections), ruleset, contract)
+    return Rehearsal(loaded, injections, make_plan(loaded, injections), ruleset, contract, questions)
 
 
 def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
@@ -138,6 +149,7 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
             evaluation_interval_seconds=scenario.monitoring.evaluation_interval,
             duration_seconds=scenario.duration,
             out_dir=out,
+            questions=rehearsal.questions,
         )
     except EngineError as error:
         return None, (str(error),)
@@ -195,3 +207,28 @@ def _check_expectations(loaded: LoadedScenario, ruleset: RuleSet, injections: Se
                 raise unknown_name("injection", fires.injection, ids, place)
             case ExpectSilent(silent=silent) if silent.alert not in known:
                 raise unknown_name("alert", silent.alert, known, loaded.place(("expect", index, "silent", "alert")))
+
+
+def _questions(loaded: LoadedScenario) -> tuple[Question, ...]:
+    """Return what a scenario's measures ask of the run, in their order.
+
+    Raises:
+        InputError: a measure is about a time after the end.
+    """
+    questions = []
+    for index, entry in enumerate(loaded.scenario.expect):
+        if isinstance(entry, ExpectMeasures):
+            measures, path = entry.measures, ("expect", index, "measures")
+            _check_times(measures, loaded, path)
+            questions.append(
+                Question(measures.query, loaded.place((*path, "query")), at=measures.at, after=measures.after)
+            )
+    return tuple(questions)
+
+
+def _check_times(measures: Measures, loaded: LoadedScenario, path: KeyPath) -> None:
+    end = loaded.scenario.duration
+    for key, moment in (("at", measures.at), ("after", measures.after)):
+        if moment is not None and moment > end:
+            problem = f"is at {format_duration(moment)}, but the scenario ends at {format_duration(end)}"
+            raise InputError(problem, loaded.place((*path, key)))

@@ -16,7 +16,17 @@ from simulator.documents import parse_documents
 from simulator.durations import parse_duration
 from simulator.scenario.envelope import SAMPLE_SECONDS, SAMPLES_PER_WAVE
 from simulator.scenario.loading import load_scenario, validate
-from simulator.scenario.schema import ENTRY_KEYS, Envelope, Fires, Fleet, Monitoring, Pulse, Scenario, Silent
+from simulator.scenario.schema import (
+    ENTRY_KEYS,
+    Envelope,
+    Fires,
+    Fleet,
+    Measures,
+    Monitoring,
+    Pulse,
+    Scenario,
+    Silent,
+)
 from simulator.scenario.timeline import list_injections, make_plan
 
 if TYPE_CHECKING:
@@ -51,12 +61,13 @@ def test_the_page_has_a_row_for_every_key_and_for_nothing_else(heading: str) -> 
 
 
 def test_the_page_tells_the_keys_of_pulses_and_expectations() -> None:
-    for model in (Pulse, Fires, Silent):
+    for model in (Pulse, Fires, Silent, Measures):
         for name in model.model_fields:
             assert f"`{name}`" in TEXT
     assert list(rows("## `expect`")) == [
         f"fires: {{{', '.join(Fires.model_fields)}}}",
         f"silent: {{{', '.join(Silent.model_fields)}}}",
+        f"measures: {{{', '.join(Measures.model_fields)}}}",
         "no_other_alerts",
     ]
 
@@ -99,5 +110,5 @@ def test_every_override_of_the_page_fits_its_scenario(command: str) -> None:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
     assert len(COMMANDS) == 3

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simulator.alerting.closeness import Closeness
     from simulator.alerting.ruleset import AlertRule
     from simulator.alerting.states import Episode
 
@@ -28,6 +29,7 @@ class RuleTimeline:
         reason: Why the state is what it is, where that needs saying.
         evaluated_by: `query` for our private server, `promtool` for rules only a rule manager can evaluate,
             `prometheus` for a server that evaluated them while the run went on.
+        closeness: How near it came to its threshold, where it compares with a number.
     """
 
     rule: AlertRule
@@ -36,6 +38,7 @@ class RuleTimeline:
     missing: tuple[str, ...] = ()
     reason: str | None = None
     evaluated_by: Evaluator = "query"
+    closeness: Closeness | None = None
 
     @property
     def first_episode(self) -> Episode | None:
@@ -99,6 +102,7 @@ class AlertTimeline:
         engine_version: Its version.
         certification: Whether promtool agrees; None for a live run, which nobody can evaluate again.
         trouble: Why the timeline cannot be relied on, one sentence each.
+        measured: The answer to each question that was asked of the run, in their order; None where there was no data.
     """
 
     rules: tuple[RuleTimeline, ...]
@@ -106,6 +110,7 @@ class AlertTimeline:
     engine_version: str
     certification: Certification | None = None
     trouble: tuple[str, ...] = ()
+    measured: tuple[float | None, ...] = ()
 
 
 def _span(episode: Episode) -> tuple[float, float]:

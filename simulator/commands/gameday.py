@@ -15,7 +15,7 @@ from simulator.commands.options import (
     BusToken,
     BusUrl,
     duration_of,
-    pair,
+    parse_overrides,
     say_control,
     state_folder,
 )
@@ -105,7 +105,6 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
 
 
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:
-    given = dict(pair(text) for text in settings)
     # Without a scenario nothing is expected: it is open what people will do.
     calm = {} if scenario is not None else {"expect": "[]", "scenario": "by-hand"}
-    return {**calm, **({} if seed is None else {"seed": str(seed)}), **given}
+    return {**calm, **parse_overrides(settings, seed)}

@@ -11,6 +11,7 @@ from simulator.alerting.observed import receivers_of
 from simulator.conditions import settings_of
 from simulator.report.findings import check_expectation, describe_alert, expected_to_fire
 from simulator.report.verdict import Certification, Engine, InjectionEntry, Result, Verdict
+from simulator.scenario.schema import ExpectMeasures
 from simulator.scenario.timeline import SetKnobs
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _doubts(certification: TimelineCertification | None, mode: str) -> list[str]
 
 
 def _say(entry: ExpectationEntry) -> str:
-    return f"{entry.alert or 'other alerts'}: {entry.detail}"
+    return f"{entry.alert or entry.what or 'other alerts'}: {entry.detail}"
 
 
 def _alerts(evidence: Evidence) -> tuple[AlertEntry, ...]:
@@ -154,8 +155,17 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
         return ()
     by_id = {injection.id: injection for injection in evidence.injections}
     expected = expected_to_fire(evidence.scenario)
+    answers = iter(evidence.timeline.measured)
     return tuple(
-        check_expectation(expectation, alerts, expected, by_id, routed=evidence.mode == "live")
+        check_expectation(
+            expectation,
+            alerts,
+            expected,
+            by_id,
+            routed=evidence.mode == "live",
+            evaluation_seconds=evidence.scenario.monitoring.evaluation_interval,
+            measured=next(answers, None) if isinstance(expectation, ExpectMeasures) else None,
+        )
         for expectation in evidence.scenario.expect
     )
 

@@ -60,6 +60,17 @@ def _parse_rate(raw: Any) -> Any:
     return raw
 
 
+def _parse_amount(raw: Any) -> Any:
+    """Return a number for itself, for a percentage such as `17%`, or for the seconds of a duration such as `5m`."""
+    _reject_bool(raw)
+    if isinstance(raw, str):
+        try:
+            return float(raw.rstrip().removesuffix("%")) / 100 if raw.rstrip().endswith("%") else float(raw)
+        except ValueError:
+            return parse_duration(raw)
+    return raw
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema(DURATION_SCHEMA)]
 Period = Annotated[Duration, Field(gt=0)]
 Rate = Annotated[
@@ -67,6 +78,12 @@ Rate = Annotated[
     BeforeValidator(_parse_rate),
     Field(ge=0, le=1000),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
+]
+Amount = Annotated[
+    float,
+    BeforeValidator(_parse_amount),
+    Field(ge=0),
+    WithJsonSchema({"type": ["number", "string"], "description": "a number, a percentage, or a duration"}),
 ]
 Level = Annotated[float, Field(ge=0, le=1), BeforeValidator(_reject_bool)]
 Plain = Annotated[
@@ -185,13 +202,16 @@ ENTRY_KEYS = tuple(field.alias or name for name, field in Entry.model_fields.ite
 
 
 class Fires(_Model):
-    """An alert that must fire, by when after its injection began, and by when it resolves after that one's end."""
+    """An alert that must fire, when after its injection began, and by when it resolves after that one's end."""
 
     alert: str
     injection: str | None = Field(
         None, description="name of the injection that must cause it; the last one that its metrics show if left out"
     )
-    within: Duration | None = Field(None, description="from the injection's start to firing")
+    within: Duration | None = Field(None, description="from the injection's start to firing, at most")
+    about: Duration | None = Field(
+        None, description="from the injection's start to firing, give or take a tenth and one evaluation"
+    )
     resolves_within: Duration | None = Field(None, description="from the injection's end to resolved")
     routed_to: str | None = Field(None, description="the Alertmanager receiver that must be told; live only")
 
@@ -200,6 +220,32 @@ class Silent(_Model):
     """An alert that must not fire."""
 
     alert: str
+
+
+class Measures(_Model):
+    """A number that the run must show: the answer of Prometheus to a query, or the time until it has one."""
+
+    what: str = Field(min_length=1, description="what is measured, in words")
+    query: str = Field(min_length=1, description="PromQL whose result is one number")
+    at: Duration | None = Field(None, description="the time of the query; the number is its result")
+    after: Duration | None = Field(
+        None, description="the number is the time from here to the first evaluation at which the query has a result"
+    )
+    equals: Amount | None = Field(None, description="what the number is to be, within the tolerance")
+    tolerance: Amount = Field(0.05, description="how far it may be off, as a part of `equals`")
+    at_least: Amount | None = Field(None, description="the least that the number may be")
+    at_most: Amount | None = Field(None, description="the most that the number may be")
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Measures:
+        if (self.at is None) == (self.after is None):
+            raise ValueError("a measure needs either 'at' (a value then) or 'after' (the time until there is one)")
+        bounds = (self.at_least, self.at_most)
+        if self.equals is None and bounds == (None, None):
+            raise ValueError("a measure needs 'equals', 'at_least' or 'at_most'; without one it could not fail")
+        if self.equals is not None and bounds != (None, None):
+            raise ValueError("a measure has either 'equals' or 'at_least' and 'at_most', not both")
+        return self
 
 
 class ExpectFires(_Model):
@@ -214,12 +260,21 @@ class ExpectSilent(_Model):
     silent: Silent
 
 
+class ExpectMeasures(_Model):
+    """The expectation that the run shows a number."""
+
+    measures: Measures
+
+
+_FORMS: dict[str, type[_Model]] = {"fires": ExpectFires, "silent": ExpectSilent, "measures": ExpectMeasures}
+
+
 def _form_of(raw: Any) -> str | None:
     """Return which expectation a raw value is meant to be."""
     if isinstance(raw, dict):
-        forms = [tag for key, tag in (("fires", "ExpectFires"), ("silent", "ExpectSilent")) if key in raw]
+        forms = [form.__name__ for key, form in _FORMS.items() if key in raw]
         return forms[0] if len(forms) == 1 else None
-    if isinstance(raw, ExpectFires | ExpectSilent):
+    if isinstance(raw, ExpectFires | ExpectSilent | ExpectMeasures):
         return type(raw).__name__
     return "NoOtherAlerts" if raw == "no_other_alerts" else None
 
@@ -227,6 +282,7 @@ def _form_of(raw: Any) -> str | None:
 Expectation = Annotated[
     Annotated[ExpectFires, Tag("ExpectFires")]
     | Annotated[ExpectSilent, Tag("ExpectSilent")]
+    | Annotated[ExpectMeasures, Tag("ExpectMeasures")]
     | Annotated[Literal["no_other_alerts"], Tag("NoOtherAlerts")],
     Discriminator(_form_of),
 ]
@@ -237,6 +293,9 @@ class Scenario(_Model):
 
     scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
     summary: str = Field("", description="one sentence: what happens")
+    source: str = Field("", description="where the incident that it reproduces was told")
+    mechanism: str = Field("", description="how that incident came about")
+    published: str = Field("", description="the numbers that were told of it")
     seed: Annotated[int, Field(ge=0), BeforeValidator(_reject_bool)] = Field(
         1, description="the same seed gives the same run"
     )
