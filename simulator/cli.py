@@ -22,7 +22,7 @@ from simulator.alerting.contract import load_contract
 from simulator.alerting.lineage import Lineage
 from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -174,6 +174,7 @@ def doctor(
 gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
+reproduce.register(app, load_faults)
 for family in (fleet, drill, fault):
     family.register(app)
 
