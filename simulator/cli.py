@@ -23,12 +23,13 @@ from simulator.alerting.contract import load_contract
 from simulator.alerting.lineage import Lineage
 from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
+from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
-from simulator.errors import EngineError, InputError, Place, SyncstormError, unknown_name
+from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
 from simulator.report import catalogue
 from simulator.report.terminal import render
-from simulator.report.verdict import Result, Verdict
+from simulator.report.verdict import Verdict, worst_of
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import Scenario
 from simulator.shipped import list_shipped
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130  # as in `__main__.py`, which imports this module late
 DEFAULT_SCENARIO = "tabletop"
-_WORST_FIRST = (Result.INVALID, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
 
 
 class _Commands(TyperGroup):
@@ -97,7 +97,7 @@ def rehearse(  # noqa: PLR0913  # one for each of its options
 
     Exit codes: 0 PASS, 1 FAIL, 2 wrong input, 3 INVALID, 4 INCONCLUSIVE, 130 interrupted.
     """
-    overrides = _parse_overrides(settings or [], seed)
+    overrides = parse_overrides(settings or [], seed)
     names = list(dict.fromkeys(scenarios or [DEFAULT_SCENARIO]))
     faults = load_faults()
     prepared = [rehearsals.prepare(name, faults, rules=tuple(rules or ()), overrides=overrides) for name in names]
@@ -107,7 +107,7 @@ def rehearse(  # noqa: PLR0913  # one for each of its options
     ]
     if as_json:
         _print_json(verdicts)
-    raise typer.Exit(_worst(verdicts).exit_code)
+    raise typer.Exit(worst_of(verdict.verdict for verdict in verdicts).exit_code)
 
 
 @app.command()
@@ -175,6 +175,8 @@ def doctor(
 
 gameday.register(app, load_faults)
 serve.register(app, load_faults)
+incidents.register(app, load_faults)
+reproduce.register(app, load_faults)
 for family in (fleet, drill, fault):
     family.register(app)
 
@@ -209,16 +211,6 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
 
 
 # --- rehearse
-
-
-def _parse_overrides(settings: Sequence[str], seed: int | None) -> dict[str, str]:
-    overrides = {} if seed is None else {"seed": str(seed)}
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise InputError(f"'{text}' is not KEY=VALUE", Place("--set"), "write it like fleet.clients=100")
-        overrides[key] = value
-    return overrides
 
 
 def _choose_folders(prepared: Sequence[Rehearsal], out: Path | None) -> list[Path]:
@@ -264,11 +256,6 @@ def _rehearse_one(prepared: Rehearsal, folder: Path, *, quiet: bool) -> Verdict:
 def _print_json(verdicts: Sequence[Verdict]) -> None:
     entries: list[Any] = [verdict.model_dump(mode="json") for verdict in verdicts]
     print(json.dumps(entries[0] if len(entries) == 1 else entries, indent=2))  # noqa: T201  # the output itself
-
-
-def _worst(verdicts: Sequence[Verdict]) -> Result:
-    found = {verdict.verdict for verdict in verdicts}
-    return next(result for result in _WORST_FIRST if result in found)
 
 
 # --- helpers

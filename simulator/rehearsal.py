@@ -12,16 +12,18 @@ from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.borrowed import UserPrometheus
 from simulator.alerting.contract import load_contract
 from simulator.alerting.judge import judge
+from simulator.alerting.measuring import Question
 from simulator.alerting.querying import QueryRefused
 from simulator.alerting.rules import load_rules
 from simulator.drivers.virtual import run_virtual
+from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, unknown_name
 from simulator.report.decision import Evidence, decide
 from simulator.report.journal import Journal
 from simulator.report.markdown import write_markdown
 from simulator.report.story import tell
 from simulator.scenario.loading import load_scenario
-from simulator.scenario.schema import ExpectFires, ExpectSilent
+from simulator.scenario.schema import ExpectFires, ExpectMeasures, ExpectSilent
 from simulator.scenario.timeline import list_injections, make_plan, refuse_live_only
 from simulator.scenario.trace import read_traces
 from simulator.shipped import find_file
@@ -36,8 +38,10 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault
     from simulator.core.plan import Plan
     from simulator.core.recording import Run
+    from simulator.documents import KeyPath
     from simulator.report.verdict import Verdict
     from simulator.scenario.loading import LoadedScenario
+    from simulator.scenario.schema import Measures
     from simulator.scenario.shapes import Recorded
     from simulator.scenario.timeline import Injection
 
@@ -51,6 +55,7 @@ class Rehearsal:
     plan: Plan
     ruleset: RuleSet
     contract: Contract
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +66,18 @@ class Progress:
     on_judging: Callable[[], None] = field(default=lambda: None)
 
 
-def prepare(
+def prepare(  # noqa: PLR0913  # what a user may choose
     scenario: str,
     faults: Mapping[str, type[Fault]],
     *,
     rules: Sequence[Path] = (),
     overrides: Mapping[str, str] | None = None,
     ruleset: RuleSet | None = None,
+    only_measures: bool = False,
 ) -> Rehearsal:
     """Read a scenario and all that it names; `rules`, or a `ruleset` that was read before, replace the scenario's own.
+
+    With `only_measures` what it expects of alerts is left out: it is about other rules.
 
     Raises:
         InputError: something does not exist, does not parse or does not fit.
@@ -78,12 +86,15 @@ def prepare(
     loaded = read_traces(load_scenario(scenario, overrides), _ask_range)
     injections = list_injections(loaded, faults)
     ruleset = ruleset or load_rules(rules or _rule_files(loaded))
+    questions = _questions(loaded)
+    if only_measures:
+        loaded = loaded.without_alerts()
     _check_expectations(loaded, ruleset, injections)
     monitoring = loaded.scenario.monitoring
     place = loaded.place(("monitoring", "contract"))
     contract = load_contract(monitoring.contract, place, _folder(loaded))
     plan = make_plan(loaded, injections, contract.settings())
-    return Rehearsal(loaded, injections, plan, ruleset, contract)
+    return Rehearsal(loaded, injections, plan, ruleset, contract, questions)
 
 
 def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
@@ -146,6 +157,7 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
             evaluation_interval_seconds=scenario.monitoring.evaluation_interval,
             duration_seconds=scenario.duration,
             out_dir=out,
+            questions=rehearsal.questions,
         )
     except EngineError as error:
         return None, (str(error),)
@@ -219,3 +231,28 @@ def _check_expectations(loaded: LoadedScenario, ruleset: RuleSet, injections: Se
                 raise unknown_name("injection", fires.injection, ids, place)
             case ExpectSilent(silent=silent) if silent.alert not in known:
                 raise unknown_name("alert", silent.alert, known, loaded.place(("expect", index, "silent", "alert")))
+
+
+def _questions(loaded: LoadedScenario) -> tuple[Question, ...]:
+    """Return what a scenario's measures ask of the run, in their order.
+
+    Raises:
+        InputError: a measure is about a time after the end.
+    """
+    questions = []
+    for index, entry in enumerate(loaded.scenario.expect):
+        if isinstance(entry, ExpectMeasures) and entry.measures.query is not None:
+            measures, path = entry.measures, ("expect", index, "measures")
+            _check_times(measures, loaded, path)
+            questions.append(
+                Question(entry.measures.query, loaded.place((*path, "query")), at=measures.at, after=measures.after)
+            )
+    return tuple(questions)
+
+
+def _check_times(measures: Measures, loaded: LoadedScenario, path: KeyPath) -> None:
+    end = loaded.scenario.duration
+    for key, moment in (("at", measures.at), ("after", measures.after)):
+        if moment is not None and moment > end:
+            problem = f"is at {format_duration(moment)}, but the scenario ends at {format_duration(end)}"
+            raise InputError(problem, loaded.place((*path, key)))

@@ -9,9 +9,17 @@ from typing import Literal
 
 from simulator.errors import InputError, Place, unknown_name
 
-Kind = Literal["contract", "rules", "scenario"]
+Kind = Literal["contract", "incident", "rules", "scenario"]
 
-_FOLDERS: dict[Kind, str] = {"contract": "contracts", "rules": "rules", "scenario": "scenarios"}
+_FOLDERS: dict[Kind, str] = {
+    "contract": "contracts",
+    "incident": "incidents",
+    "rules": "rules",
+    "scenario": "scenarios",
+}
+INCIDENT = "incident:"
+"""What a scenario's name begins with that means a shipped incident."""
+
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -40,3 +48,14 @@ def find_file(kind: Kind, name: str, place: Place | None = None, folder: Path | 
     if path.suffix in _SUFFIXES or "/" in name:
         raise InputError(f"no such file: {path}", place)
     raise unknown_name(f"{kind} (neither shipped nor a file)", name, known, place)
+
+
+def find_scenario(name: str) -> Path:
+    """Return the file of a scenario: a shipped one, a shipped incident as `incident:NAME`, or a path.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name.startswith(INCIDENT):
+        return find_file("incident", name.removeprefix(INCIDENT))
+    return find_file("scenario", name)

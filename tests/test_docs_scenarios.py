@@ -15,7 +15,7 @@ from simulator.core.profiles import PROFILES
 from simulator.documents import parse_documents
 from simulator.durations import parse_duration
 from simulator.scenario.loading import load_scenario, validate
-from simulator.scenario.schema import ENTRY_KEYS, Fires, Fleet, Monitoring, Scenario, Silent
+from simulator.scenario.schema import ENTRY_KEYS, Fires, Fleet, Measures, Monitoring, Scenario, Silent
 from simulator.scenario.shapes import SHAPES, Envelope
 from simulator.scenario.timeline import list_injections, make_plan
 from simulator.scenario.track import SAMPLE_SECONDS, SAMPLES_PER_WAVE
@@ -52,13 +52,14 @@ def test_the_page_has_a_row_for_every_key_and_for_nothing_else(heading: str) -> 
 
 
 def test_the_page_tells_the_keys_of_envelopes_and_expectations() -> None:
-    models: list[type[BaseModel]] = [*SHAPES.values(), Fires, Silent]
+    models: list[type[BaseModel]] = [*SHAPES.values(), Fires, Silent, Measures]
     for model in models:
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in TEXT
     assert list(rows("## `expect`")) == [
         f"fires: {{{', '.join(Fires.model_fields)}}}",
         f"silent: {{{', '.join(Silent.model_fields)}}}",
+        f"measures: {{{', '.join(Measures.model_fields)}}}",
         "no_other_alerts",
     ]
 
@@ -101,5 +102,5 @@ def test_every_override_of_the_page_fits_its_scenario(command: str) -> None:
 
 
 def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
     assert len(COMMANDS) == 3

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting import manager
 from simulator.alerting.blindness import Blindness
+from simulator.alerting.closeness import closeness_of
 from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import Dependence, name_of
 from simulator.alerting.querying import QueryRefused
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import promql_parser as promql
 
     from simulator.alerting.certify import Clock
+    from simulator.alerting.closeness import Closeness
     from simulator.alerting.exposition import Exposition, Labels
     from simulator.alerting.manager import Managed
     from simulator.alerting.prometheus import PrivatePrometheus
@@ -90,7 +92,12 @@ class Evaluation:
             reason,
             "promtool" if by_manager else "query",
             blind,
+            None if by_manager else self._closeness(rule, interval),
         )
+
+    def _closeness(self, rule: AlertRule, interval: float) -> Closeness | None:
+        last = self._clock.last(interval) * interval
+        return closeness_of(self._prometheus, rule.expr, last=last, interval=interval)
 
     def _blindness(self, dependence: Dependence, interval: float) -> Blindness:
         if interval not in self._blind:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.certify import Clock, certify
 from simulator.alerting.evaluation import Evaluation
+from simulator.alerting.measuring import measure
 from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.alerting.rules import check_rules
 from simulator.alerting.staleness import stale_markers
@@ -17,9 +18,11 @@ from simulator.durations import format_duration
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from simulator.alerting.exposition import Exposition
+    from simulator.alerting.measuring import Question
     from simulator.alerting.ruleset import RuleSet
 
 
@@ -30,15 +33,16 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
     evaluation_interval_seconds: float,
     duration_seconds: float,
     out_dir: Path,
+    questions: Sequence[Question] = (),
     lookback_seconds: float = 300.0,
 ) -> AlertTimeline:
     """Evaluate every alerting rule over a whole run, at 0, one interval, two intervals, and so on.
 
-    Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`. Groups with an interval of their own
-    are evaluated at that one.
+    `questions` are asked of the same Prometheus. Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`.
+    Groups with an interval of their own are evaluated at that one.
 
     Raises:
-        InputError: Prometheus does not accept a rule.
+        InputError: Prometheus does not accept a rule or a question.
         EngineError: Prometheus or promtool is missing, died, lost samples or could not evaluate a rule.
     """
     clock = Clock(duration_seconds, evaluation_interval_seconds)
@@ -54,9 +58,11 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
             evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)
             timelines = evaluation.timelines()
             names = evaluation.names()
+            step = exposition.scrape_interval_seconds
+            measured = measure(prometheus, questions, end=duration_seconds, step=step)
             version = prometheus.version
     certification = certify(timelines, ruleset, exposition, clock, names=names, out_dir=out_dir, promtool=promtool)
-    return AlertTimeline(timelines, "prometheus", version, certification)
+    return AlertTimeline(timelines, "prometheus", version, certification, measured=measured)
 
 
 def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.alerting.attendance import Absence
+    from simulator.alerting.closeness import Closeness
     from simulator.alerting.ruleset import AlertRule
     from simulator.alerting.states import Episode
 
@@ -30,6 +31,7 @@ class RuleTimeline:
         blind: When it did not see what it saw at other times, as spans in seconds.
         evaluated_by: `query` for our private server, `promtool` for rules only a rule manager can evaluate,
             `prometheus` for a server that evaluated them while the run went on.
+        closeness: How near it came to its threshold, where it compares with a number.
     """
 
     rule: AlertRule
@@ -39,6 +41,7 @@ class RuleTimeline:
     reason: str | None = None
     evaluated_by: Evaluator = "query"
     blind: tuple[tuple[float, float], ...] = ()
+    closeness: Closeness | None = None
 
     @property
     def first_episode(self) -> Episode | None:
@@ -103,6 +106,7 @@ class AlertTimeline:
         certification: Whether promtool agrees; None for a live run, which nobody can evaluate again.
         trouble: Why the timeline cannot be relied on, one sentence each.
         absences: The scrapes that failed, by target.
+        measured: The answer to each question that was asked of the run, in their order; None where there was no data.
     """
 
     rules: tuple[RuleTimeline, ...]
@@ -111,6 +115,7 @@ class AlertTimeline:
     certification: Certification | None = None
     trouble: tuple[str, ...] = ()
     absences: tuple[Absence, ...] = ()
+    measured: tuple[float | None, ...] = ()
 
 
 def _span(episode: Episode) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from simulator.commands.options import (
     BusToken,
     BusUrl,
     duration_of,
-    pair,
+    parse_overrides,
     say_control,
     state_folder,
 )
@@ -141,7 +141,6 @@ def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path |
 
 
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:
-    given = dict(pair(text) for text in settings)
     # Without a scenario nothing is expected: it is open what people will do.
     calm = {} if scenario is not None else {"expect": "[]", "scenario": "by-hand"}
-    return {**calm, **({} if seed is None else {"seed": str(seed)}), **given}
+    return {**calm, **parse_overrides(settings, seed)}

@@ -11,6 +11,8 @@ from simulator.durations import parse_duration
 from simulator.errors import InputError, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
 ENDLESS_SECONDS = 365 * 86_400.0
@@ -36,11 +38,11 @@ def state_folder() -> Path:
     return Path.home() / ".local" / "state" / "syncstorm"
 
 
-def pair(text: str) -> tuple[str, str]:
-    """Return key and value of a `--set`."""
+def pair(text: str, like: str = "kid=sync-auth-v3") -> tuple[str, str]:
+    """Return key and value of a `--set`; an error shows what they are written like."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise InputError(f"'{text}' is not KEY=VALUE", Place("--set"), "write it like kid=sync-auth-v3")
+        raise InputError(f"'{text}' is not KEY=VALUE", Place("--set"), f"write it like {like}")
     return key, value
 
 
@@ -50,3 +52,13 @@ def duration_of(text: str | None, default: float) -> float:
         return default if text is None else parse_duration(text)
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def parse_overrides(settings: Sequence[str], seed: int | None) -> dict[str, str]:
+    """Return the `--set KEY=VALUE` that were given, with the seed among them.
+
+    Raises:
+        InputError: one is not KEY=VALUE.
+    """
+    given = dict(pair(text, like="fleet.clients=100") for text in settings)
+    return given if seed is None else {"seed": str(seed), **given}

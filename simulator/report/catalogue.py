@@ -28,6 +28,11 @@ def list_scenarios(scenarios: Iterable[Scenario]) -> Table:
     )
 
 
+def list_incidents(incidents: Iterable[Scenario]) -> Table:
+    """Return the list of incidents: what happened, and where it was told."""
+    return _list((s.scenario, s.summary, s.source or "no source given") for s in incidents)
+
+
 def list_faults(faults: Mapping[str, type[Fault]], alerts: Mapping[str, Sequence[str]]) -> Table:
     """Return the list of faults; `alerts` has the shipped alerts that should see each."""
     return _list(

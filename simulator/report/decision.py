@@ -19,10 +19,11 @@ from simulator.report.verdict import (
     SilentLosses,
     Verdict,
 )
+from simulator.scenario.schema import ExpectMeasures
 from simulator.scenario.timeline import SetKnobs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from simulator.alerting.attendance import Absence
     from simulator.alerting.contract import Contract
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from simulator.alerting.webhook import Notification
     from simulator.core.recording import Reached
     from simulator.report.verdict import AlertEntry, ExpectationEntry
-    from simulator.scenario.schema import Scenario
+    from simulator.scenario.schema import Expectation, Scenario
     from simulator.scenario.timeline import Injection
 
 
@@ -136,7 +137,7 @@ def _doubts(certification: TimelineCertification | None, mode: str) -> list[str]
 
 
 def _say(entry: ExpectationEntry) -> str:
-    return f"{entry.alert or 'other alerts'}: {entry.detail}"
+    return f"{entry.alert or entry.what or 'other alerts'}: {entry.detail}"
 
 
 def _alerts(evidence: Evidence) -> tuple[AlertEntry, ...]:
@@ -167,14 +168,33 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
         return ()
     by_id = {injection.id: injection for injection in evidence.injections}
     expected = expected_to_fire(evidence.scenario)
+    answers = iter(evidence.timeline.measured)
     return tuple(
-        check_expectation(expectation, alerts, expected, by_id, routed=evidence.notifications is not None)
+        check_expectation(
+            expectation,
+            alerts,
+            expected,
+            by_id,
+            routed=evidence.notifications is not None,
+            evaluation_seconds=evidence.scenario.monitoring.evaluation_interval,
+            measured=_measured(expectation, answers, evidence),
+        )
         for expectation in evidence.scenario.expect
     )
 
 
 def _count_losses(losses: Mapping[str, Collection[int]]) -> SilentLosses:
     return SilentLosses(**{kind: len(clients) for kind, clients in losses.items()})
+
+
+def _measured(expectation: Expectation, answers: Iterator[float | None], evidence: Evidence) -> float | None:
+    """Return the number that a measure asks for: the next answer of Prometheus, or a count of silent losses."""
+    if not isinstance(expectation, ExpectMeasures):
+        return None
+    kind = expectation.measures.losses
+    if kind is None:
+        return next(answers, None)
+    return None if evidence.losses is None else len(evidence.losses.get(kind, ()))
 
 
 def _injection(injection: Injection, reached: Reached) -> InjectionEntry:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from simulator.durations import format_duration
+from simulator.report.measures import check_measure
 from simulator.report.verdict import AlertEntry, EpisodeEntry, ExpectationEntry
-from simulator.scenario.schema import ExpectFires, ExpectSilent
+from simulator.scenario.schema import ExpectFires, ExpectMeasures, ExpectSilent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     from simulator.scenario.timeline import Injection
 
 Outcome = Literal["met", "unmet", "inconclusive"]
+
+ABOUT_PART = 0.1
+"""The part of the time that an alert is to fire at by which it may be early or late, beside one evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How the rules were watched: whether what fired was routed, and seconds between two evaluations."""
+
+    routed: bool
+    evaluation_seconds: float
 
 
 def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
@@ -43,6 +56,8 @@ def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
         resolved_at_s=rule.resolved_at,
         lateness_s=None if cause is None or firing is None else round(firing - cause.until, 3),
         injection=_id(cause),
+        threshold=None if rule.closeness is None else rule.closeness.threshold,
+        nearest=None if rule.closeness is None else rule.closeness.extreme,
         episodes=tuple(
             EpisodeEntry(
                 labels=dict(episode.labels),
@@ -85,24 +100,30 @@ def explain(
     return candidates[-1] if candidates else None
 
 
-def check_expectation(
+def check_expectation(  # noqa: PLR0913  # what is expected, and all that it is held against
     expectation: Expectation,
     alerts: Sequence[AlertEntry],
     expected: Sequence[str],
     injections: Mapping[str, Injection],
     *,
     routed: bool,
+    evaluation_seconds: float = 15.0,
+    measured: float | None = None,
 ) -> ExpectationEntry:
-    """Return whether an expectation was met; one on an alert without data is inconclusive.
+    """Return whether an expectation was met; one on an alert or a measure without data is inconclusive.
 
-    So is one about a receiver where nothing was `routed` by an Alertmanager of ours, as in virtual time.
+    So is one about a receiver where nothing was `routed` by an Alertmanager of ours, as in virtual time. `measured` is
+    the answer to a measure.
     """
     if isinstance(expectation, ExpectFires):
-        entry = _check_fires(expectation.fires, alerts, injections, routed=routed)
+        rhythm = Rhythm(routed=routed, evaluation_seconds=evaluation_seconds)
+        entry = _check_fires(expectation.fires, alerts, injections, rhythm)
         if entry.outcome == "met" and entry.routed_to is not None and not routed:
             detail = f"{entry.detail}; whom it is routed to shows only in a game day with an Alertmanager of ours"
             return entry.model_copy(update={"outcome": "inconclusive", "detail": detail})
         return entry
+    if isinstance(expectation, ExpectMeasures):
+        return check_measure(expectation.measures, measured)
     if isinstance(expectation, ExpectSilent):
         name = expectation.silent.alert
         outcome, detail = _check_silent(_named(name, alerts))
@@ -130,12 +151,12 @@ def _named(name: str, alerts: Sequence[AlertEntry]) -> list[AlertEntry]:
 
 
 def _check_fires(
-    fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection], *, routed: bool
+    fires: Fires, alerts: Sequence[AlertEntry], injections: Mapping[str, Injection], rhythm: Rhythm
 ) -> ExpectationEntry:
     rules = _named(fires.alert, alerts)
     fired = sorted((a for a in rules if a.state == "fired"), key=lambda a: a.firing_at_s or 0.0)
     if fired:
-        outcome, detail = _check_times(fires, fired, injections, routed=routed)
+        outcome, detail = _check_times(fires, fired, injections, rhythm)
     elif any(alert.state == "no_data" or alert.blind_s for alert in rules):
         outcome, detail = "inconclusive", _no_data(rules)
     elif any(alert.state == "pending" for alert in rules):
@@ -146,6 +167,7 @@ def _check_fires(
         kind="fires",
         alert=fires.alert,
         within_s=fires.within,
+        about_s=fires.about,
         resolves_within_s=fires.resolves_within,
         routed_to=fires.routed_to,
         outcome=outcome,
@@ -154,7 +176,7 @@ def _check_fires(
 
 
 def _check_times(
-    fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection], *, routed: bool
+    fires: Fires, fired: Sequence[AlertEntry], injections: Mapping[str, Injection], rhythm: Rhythm
 ) -> tuple[Outcome, str]:
     """Judge the first firing, then the end of the last one that the same injection explains."""
     first = fired[0]
@@ -171,7 +193,9 @@ def _check_times(
     detail = f"{at}, {format_duration(after)} after {cause.id} began"
     if fires.within is not None and after > fires.within:
         return "unmet", f"{detail}: later than {format_duration(fires.within)}"
-    if routed and fires.routed_to is not None and not any(fires.routed_to in alert.routed_to for alert in fired):
+    if fires.about is not None and abs(after - fires.about) > fires.about * ABOUT_PART + rhythm.evaluation_seconds:
+        return "unmet", f"{detail}: that is not about {format_duration(fires.about)}"
+    if rhythm.routed and fires.routed_to is not None and not any(fires.routed_to in alert.routed_to for alert in fired):
         told = ", ".join(dict.fromkeys(name for alert in fired for name in alert.routed_to))
         return "unmet", f"{detail}; {fires.routed_to} was not told, but {told or 'nobody'}"
     return _check_end(fires, fired, cause, detail)

@@ -23,21 +23,24 @@ def write_markdown(verdict: Verdict) -> str:
         "\n".join(f"- {_flat(reason)}" for reason in verdict.reasons),
         _section(
             "Timeline",
-            _table(
+            table(
                 ("time", "event", "what", ""),
                 ((_time(h.at), h.event, f"`{h.subject}`", h.detail) for h in tell(verdict)),
             ),
         ),
         _section(
             "Expectations",
-            _table(
-                ("expected", "alert", "outcome", "what happened"),
-                ((e.kind, f"`{e.alert}`" if e.alert else "", e.outcome, e.detail) for e in verdict.expectations),
+            table(
+                ("expected", "of", "outcome", "what happened"),
+                (
+                    (e.kind, f"`{e.alert}`" if e.alert else e.what or "", e.outcome, e.detail)
+                    for e in verdict.expectations
+                ),
             ),
         ),
         _section(
             "Alerts",
-            _table(
+            table(
                 ("alert", "expected", "state", "pending", "firing", "resolved", "lateness", "injection"),
                 map(_alert_row, verdict.alerts),
             ),
@@ -103,7 +106,7 @@ def _silent_losses(verdict: Verdict) -> str:
         return "No client lost events without being told."
     rows = ((f"`{kind}`", f"{count} of {verdict.clients}", SILENT_LOSSES[kind]) for kind, count in struck.items())
     lead = "No metric shows these, so no alert on the sync metrics can; the simulator knows what was published."
-    return f"{lead}\n\n{_table(('kind', 'clients', 'what happened'), rows)}"
+    return f"{lead}\n\n{table(('kind', 'clients', 'what happened'), rows)}"
 
 
 def _provenance(verdict: Verdict) -> str:
@@ -117,7 +120,7 @@ def _provenance(verdict: Verdict) -> str:
     ]
     if verdict.digest is not None:
         rows.append(("digest", f"`{verdict.digest}`"))
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _certified(verdict: Verdict) -> str:
@@ -133,7 +136,8 @@ def _time(seconds: float | None) -> str:
     return "" if seconds is None else format_duration(seconds)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, or nothing where there are no rows."""
     lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows)]
     return "\n".join(lines) if len(lines) > 2 else ""
 

@@ -115,7 +115,7 @@ def _expectations(verdict: Verdict) -> Table:
     table.add_column("expected", overflow="fold")
     for entry in verdict.expectations:
         word, style = _OUTCOMES[entry.outcome]
-        expected = "no other alerts" if entry.alert is None else f"{entry.alert} {entry.kind}"
+        expected = entry.what or ("no other alerts" if entry.alert is None else f"{entry.alert} {entry.kind}")
         table.add_row(Text(word, style), Text.assemble(expected, "\n", (entry.detail, "dim"), overflow="fold"))
     return table
 

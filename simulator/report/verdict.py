@@ -7,10 +7,12 @@ since the run's start, except `simulate_s` and `evaluate_s`, which are seconds o
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 from simulator.core.losses import SILENT_LOSSES
 
 SCHEMA_VERSION = 1
@@ -28,6 +30,15 @@ class Result(StrEnum):
     def exit_code(self) -> int:
         """The exit code of a command that ends with this result."""
         return {Result.PASS: 0, Result.FAIL: 1, Result.INVALID: 3, Result.INCONCLUSIVE: 4}[self]
+
+
+_WORST_FIRST = (Result.INVALID, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
+
+
+def worst_of(results: Iterable[Result]) -> Result:
+    """Return the worst of several results, of which there is at least one."""
+    found = set(results)
+    return next(result for result in _WORST_FIRST if result in found)
 
 
 class _Model(BaseModel):
@@ -70,6 +81,8 @@ class AlertEntry(_Model):
         description="firing minus the end of the injection that explains it; negative while that one lasted"
     )
     injection: str | None = Field(description="the id of the injection that explains it")
+    threshold: float | None = Field(default=None, description="the number that its expression is compared with")
+    nearest: float | None = Field(default=None, description="the value that came nearest to it, or went furthest")
     episodes: tuple[EpisodeEntry, ...]
     routed_to: tuple[str, ...] = Field(description="receivers that were told it fires; empty in virtual time")
     missing: tuple[str, ...] = Field(description="selectors of the rule that matched nothing in the whole run")
@@ -104,9 +117,12 @@ class FailedScrapesEntry(_Model):
 class ExpectationEntry(_Model):
     """One expectation and whether it was met."""
 
-    kind: Literal["fires", "silent", "no_other_alerts"]
+    kind: Literal["fires", "silent", "measures", "no_other_alerts"]
     alert: str | None
+    what: str | None = Field(default=None, description="of a measure: what is measured")
+    measured: float | None = Field(default=None, description="of a measure: the number that the run showed")
     within_s: float | None = None
+    about_s: float | None = None
     resolves_within_s: float | None = None
     routed_to: str | None = None
     outcome: Literal["met", "unmet", "inconclusive"]

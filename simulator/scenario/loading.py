@@ -13,9 +13,19 @@ from pydantic import ValidationError
 from simulator.conditions import KNOBS
 from simulator.documents import Document, explain_misfit, format_key, load_documents, parse_documents
 from simulator.errors import InputError, Place, shorten, show, unknown_name
-from simulator.scenario.schema import ENTRY_KEYS, Entry, Fires, Fleet, Monitoring, Scenario, Silent
+from simulator.scenario.schema import (
+    ENTRY_KEYS,
+    Entry,
+    ExpectMeasures,
+    Fires,
+    Fleet,
+    Measures,
+    Monitoring,
+    Scenario,
+    Silent,
+)
 from simulator.scenario.shapes import SHAPES
-from simulator.shipped import find_file
+from simulator.shipped import find_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,14 +48,21 @@ class LoadedScenario:
         """Return where a key was written: in the file, or on the command line."""
         return _place(self.document, path, self.overridden)
 
+    def without_alerts(self) -> LoadedScenario:
+        """Return the scenario without what it expects of alerts: only its measures are left."""
+        expect = tuple(entry for entry in self.scenario.expect if isinstance(entry, ExpectMeasures))
+        return replace(self, scenario=self.scenario.model_copy(update={"expect": expect}))
+
 
 def load_scenario(name: str, overrides: Mapping[str, str] | None = None) -> LoadedScenario:
     """Return the scenario that a shipped name or a path means, with `KEY=VALUE` overrides laid over it.
 
+    `incident:NAME` is a shipped incident.
+
     Raises:
         InputError: it does not exist, does not parse, or says something that does not fit.
     """
-    file = find_file("scenario", name)
+    file = find_scenario(name)
     documents = load_documents(file)
     if not documents or (len(documents) == 1 and documents[0].data is None):
         raise InputError("is empty; a scenario is one YAML mapping", Place(file))
@@ -80,7 +97,7 @@ def validate(document: Document, overrides: Mapping[str, str]) -> LoadedScenario
 
 _KEY = re.compile(r"[\w-]+(?:\.[\w-]+|\[[0-9]+\])*", re.ASCII)
 _STEP = re.compile(r"[\w-]+", re.ASCII)
-_MAPPINGS = {"fleet", "monitoring", "conditions", "profiles", "set", "fires", "silent", *SHAPES}
+_MAPPINGS = {"fleet", "monitoring", "conditions", "profiles", "set", "fires", "silent", "measures", *SHAPES}
 """Keys that an override makes where the file leaves them out."""
 
 
@@ -156,8 +173,9 @@ _MODELS: dict[str, type[BaseModel]] = {
     **SHAPES,
     "fires": Fires,
     "silent": Silent,
+    "measures": Measures,
 }
-_EXPECTATIONS = ("fires", "silent", "no_other_alerts")
+_EXPECTATIONS = ("fires", "silent", "measures", "no_other_alerts")
 
 
 def _explain(invalid: ValidationError, document: Document, overridden: frozenset[str]) -> InputError:
@@ -184,8 +202,8 @@ def _explain_expectation(path: KeyPath, document: Document, overridden: frozense
     if isinstance(given, dict) and given:
         name = next(iter(given))
         return unknown_name("expectation", str(name), _EXPECTATIONS, _place(document, (*path, name), overridden))
-    forms = "write 'fires: {...}', 'silent: {...}' or 'no_other_alerts'"
-    if isinstance(given, str) and given not in ("fires", "silent"):
+    forms = "write 'fires: {...}', 'silent: {...}', 'measures: {...}' or 'no_other_alerts'"
+    if isinstance(given, str) and given not in ("fires", "silent", "measures"):
         return unknown_name("expectation", given, _EXPECTATIONS, _place(document, path, overridden))
     return InputError(f"{show(given)} is no expectation", _place(document, path, overridden), forms)
 

@@ -10,7 +10,7 @@ from simulator.core.profiles import PROFILES
 from simulator.durations import format_duration
 from simulator.errors import unknown_name
 from simulator.scenario.shapes import Envelope  # noqa: TC001  # pydantic reads it
-from simulator.scenario.units import Duration, Level, Model, Period, Plain, Rate, reject_bool
+from simulator.scenario.units import Amount, Duration, Level, Model, Period, Plain, Rate, reject_bool
 
 TOPICS = (
     "runtime.run_summaries",
@@ -98,13 +98,16 @@ ENTRY_KEYS = tuple(field.alias or name for name, field in Entry.model_fields.ite
 
 
 class Fires(Model):
-    """An alert that must fire, by when after its injection began, and by when it resolves after that one's end."""
+    """An alert that must fire, when after its injection began, and by when it resolves after that one's end."""
 
     alert: str
     injection: str | None = Field(
         None, description="name of the injection that must cause it; the last one that its metrics show if left out"
     )
-    within: Duration | None = Field(None, description="from the injection's start to firing")
+    within: Duration | None = Field(None, description="from the injection's start to firing, at most")
+    about: Duration | None = Field(
+        None, description="from the injection's start to firing, give or take a tenth and one evaluation"
+    )
     resolves_within: Duration | None = Field(None, description="from the injection's end to resolved")
     routed_to: str | None = Field(None, description="the Alertmanager receiver that must be told; live only")
 
@@ -113,6 +116,42 @@ class Silent(Model):
     """An alert that must not fire."""
 
     alert: str
+
+
+class Measures(Model):
+    """A number that the run must show.
+
+    It is the answer of Prometheus to a query, the time until it has one, or how many clients lost something silently.
+    """
+
+    what: str = Field(min_length=1, description="what is measured, in words")
+    query: str | None = Field(None, min_length=1, description="PromQL whose result is one number")
+    at: Duration | None = Field(None, description="the time of the query; the number is its result")
+    after: Duration | None = Field(
+        None, description="the number is the time from here to the first evaluation at which the query has a result"
+    )
+    losses: Literal["purged_gap", "future_cursor", "skipped_events", "starved"] | None = Field(
+        None, description="in place of a query: the number of clients that lost something silently in this way"
+    )
+    equals: Amount | None = Field(None, description="what the number is to be, within the tolerance")
+    tolerance: Amount = Field(0.05, description="how far it may be off, as a part of `equals`")
+    at_least: Amount | None = Field(None, description="the least that the number may be")
+    at_most: Amount | None = Field(None, description="the most that the number may be")
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Measures:
+        if (self.query is None) == (self.losses is None):
+            raise ValueError("a measure needs either a 'query' or 'losses'")
+        if self.losses is not None and (self.at, self.after) != (None, None):
+            raise ValueError("'losses' are those of the whole run; they take no 'at' and no 'after'")
+        if self.query is not None and (self.at is None) == (self.after is None):
+            raise ValueError("a measure needs either 'at' (a value then) or 'after' (the time until there is one)")
+        bounds = (self.at_least, self.at_most)
+        if self.equals is None and bounds == (None, None):
+            raise ValueError("a measure needs 'equals', 'at_least' or 'at_most'; without one it could not fail")
+        if self.equals is not None and bounds != (None, None):
+            raise ValueError("a measure has either 'equals' or 'at_least' and 'at_most', not both")
+        return self
 
 
 class ExpectFires(Model):
@@ -127,12 +166,21 @@ class ExpectSilent(Model):
     silent: Silent
 
 
+class ExpectMeasures(Model):
+    """The expectation that the run shows a number."""
+
+    measures: Measures
+
+
+_FORMS: dict[str, type[Model]] = {"fires": ExpectFires, "silent": ExpectSilent, "measures": ExpectMeasures}
+
+
 def _form_of(raw: Any) -> str | None:
     """Return which expectation a raw value is meant to be."""
     if isinstance(raw, dict):
-        forms = [tag for key, tag in (("fires", "ExpectFires"), ("silent", "ExpectSilent")) if key in raw]
+        forms = [form.__name__ for key, form in _FORMS.items() if key in raw]
         return forms[0] if len(forms) == 1 else None
-    if isinstance(raw, ExpectFires | ExpectSilent):
+    if isinstance(raw, ExpectFires | ExpectSilent | ExpectMeasures):
         return type(raw).__name__
     return "NoOtherAlerts" if raw == "no_other_alerts" else None
 
@@ -140,6 +188,7 @@ def _form_of(raw: Any) -> str | None:
 Expectation = Annotated[
     Annotated[ExpectFires, Tag("ExpectFires")]
     | Annotated[ExpectSilent, Tag("ExpectSilent")]
+    | Annotated[ExpectMeasures, Tag("ExpectMeasures")]
     | Annotated[Literal["no_other_alerts"], Tag("NoOtherAlerts")],
     Discriminator(_form_of),
 ]
@@ -150,6 +199,9 @@ class Scenario(Model):
 
     scenario: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", description="its name")
     summary: str = Field("", description="one sentence: what happens")
+    source: str = Field("", description="where the incident that it reproduces was told")
+    mechanism: str = Field("", description="how that incident came about")
+    published: str = Field("", description="the numbers that were told of it")
     seed: Annotated[int, Field(ge=0), BeforeValidator(reject_bool)] = Field(
         1, description="the same seed gives the same run"
     )

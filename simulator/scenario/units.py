@@ -48,6 +48,17 @@ def _reject_nested(raw: Any) -> Any:
     return raw
 
 
+def _parse_amount(raw: Any) -> Any:
+    """Return a number for itself, for a percentage such as `17%`, or for the seconds of a duration such as `5m`."""
+    reject_bool(raw)
+    if isinstance(raw, str):
+        try:
+            return float(raw.rstrip().removesuffix("%")) / 100 if raw.rstrip().endswith("%") else float(raw)
+        except ValueError:
+            return parse_duration(raw)
+    return raw
+
+
 def _parse_rate(raw: Any) -> Any:
     """Return events per second for a number or a text such as `2/s` or `30/m`."""
     reject_bool(raw)
@@ -72,6 +83,12 @@ Rate = Annotated[
     BeforeValidator(_parse_rate),
     Field(ge=0, le=1000),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": "^.+/.+$"}]}),
+]
+Amount = Annotated[
+    float,
+    BeforeValidator(_parse_amount),
+    Field(ge=0),
+    WithJsonSchema({"type": ["number", "string"], "description": "a number, a percentage, or a duration"}),
 ]
 Level = Annotated[float, Field(ge=0, le=1), BeforeValidator(reject_bool)]
 Plain = Annotated[

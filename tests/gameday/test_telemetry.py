@@ -67,7 +67,7 @@ def test_alerts_on_what_clients_tell_fire_for_the_builds_that_are_struck(folder:
     done = subprocess.run(
         command(verb, "told.yaml", "--out", "out"),
         cwd=folder,
-        env=Day(folder, []).environment(),
+        env=Day(folder, []).environment,
         capture_output=True,
         text=True,
         check=False,

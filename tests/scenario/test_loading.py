@@ -318,7 +318,7 @@ BAD: list[tuple[str, str]] = [
         f"{BASE}expect: [no_other_alert]\n",
         ":3: expect[0]: unknown expectation 'no_other_alert' (did you mean 'no_other_alerts",
     ),
-    (f"{BASE}expect: [fires]\n", ":3: expect[0]: 'fires' is no expectation (write 'fires: {...}', 'silent: {...}' or"),
+    (f"{BASE}expect: [fires]\n", ":3: expect[0]: 'fires' is no expectation (write 'fires: {...}', 'silent: {...}',"),
     (
         f"{BASE}expect: [{{fire: {{alert: X}}}}]\n",
         ":3: expect[0].fire: unknown expectation 'fire' (did you mean 'fires'?)",
