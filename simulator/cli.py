@@ -6,7 +6,6 @@ import json
 import platform
 import re
 import sys
-from functools import cache
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,15 +18,13 @@ from typer.core import TyperGroup
 from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
-from simulator.alerting.contract import load_contract
-from simulator.alerting.lineage import Lineage
-from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
 from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
 from simulator.report import catalogue
+from simulator.report.sightings import alerts_for
 from simulator.report.terminal import render
 from simulator.report.verdict import Verdict, worst_of
 from simulator.scenario.loading import load_scenario
@@ -39,8 +36,6 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from simulator.alerting.contract import Contract
-    from simulator.conditions import Fault
     from simulator.rehearsal import Rehearsal
 
 INTERRUPTED = 130  # as in `__main__.py`, which imports this module late
@@ -121,12 +116,12 @@ def show_faults(name: Annotated[str | None, typer.Argument(help="A fault to expl
     """List the faults, or explain one."""
     faults = load_faults()
     if name is None:
-        seen_by = {name: _alerts_for(fault) for name, fault in faults.items()}
+        seen_by = {name: alerts_for(fault) for name, fault in faults.items()}
         Console().print(catalogue.list_faults(faults, seen_by))
         return
     if name not in faults:
         raise unknown_name("fault", name, faults)
-    Console().print(catalogue.explain_fault(name, faults[name], _alerts_for(faults[name])))
+    Console().print(catalogue.explain_fault(name, faults[name], alerts_for(faults[name])))
 
 
 @app.command()
@@ -259,28 +254,6 @@ def _print_json(verdicts: Sequence[Verdict]) -> None:
 
 
 # --- helpers
-
-
-def _alerts_for(fault: type[Fault]) -> list[str]:
-    """Return the alerts of the shipped rules that read a metric which shows the fault."""
-    return [
-        alert
-        for contract, metrics_by_alert in _shipped_alerts()
-        for alert, metrics in metrics_by_alert
-        if metrics & {name for instrument in fault.seen_by for name in contract.metric_names(instrument)}
-    ]
-
-
-@cache
-def _shipped_alerts() -> list[tuple[Contract, list[tuple[str, frozenset[str]]]]]:
-    """Return, for each shipped rule file, the contract of its name, and its alerts with the metrics that they read."""
-    found = []
-    for name, file in list_shipped("rules").items():
-        ruleset = load_rules([file])
-        lineage = Lineage(ruleset)
-        alerts = [(rule.alert, frozenset(lineage.metrics_of(rule))) for rule in ruleset.alerts()]
-        found.append((load_contract(name), alerts))
-    return found
 
 
 def _complain(text: str) -> None:

@@ -115,7 +115,7 @@ class Webhook:
         """Take a notification as Alertmanager writes it; false where it is none."""
         try:
             notification = _read(body, time.time())
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             self.complain(f"a notification could not be read: {type(error).__name__}")
             return False
         with self._lock:

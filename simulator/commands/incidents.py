@@ -63,7 +63,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             print(found.model_dump_json(indent=2))  # noqa: T201  # the output itself
         else:
             console = Console(highlight=False)
-            console.print(matrix_views.render(found))
+            console.print(matrix_views.render(found, console.width))
             console.print(f" files: {out}/matrix.md, matrix.json, and a folder for each", style="dim", markup=False)
         raise typer.Exit(worst_of(row.verdict for row in found.rows).exit_code)
 

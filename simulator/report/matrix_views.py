@@ -20,40 +20,58 @@ if TYPE_CHECKING:
 
     from simulator.report.matrix import Cell, Matrix, Row
 
+_CELL_WIDTH = 6
+_LEAST_NAME_WIDTH = 12
 _STYLES = {"fired": "green", "late": "yellow", "missed": "red", "no_data": "dim"}
 
 
-def render(matrix: Matrix) -> RenderableType:
-    """Return the matrix for a terminal: a column for each alert that had data, by number, and a legend."""
+def render(matrix: Matrix, width: int) -> RenderableType:
+    """Return the matrix for a terminal of a width in columns: one for each alert that had data, and a legend."""
     alerts = matrix.alerts_with_data()
-    grid = Table(box=None, padding=(0, 1), header_style="dim")
-    grid.add_column("incident", no_wrap=True, style="bold")
+    longest = max((len(row.incident) for row in matrix.rows), default=0)
+    name_width = min(longest, max(_LEAST_NAME_WIDTH, width - (_CELL_WIDTH + 1) * (len(alerts) + 1) - 1))
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    grid.add_column("incident", no_wrap=True, style="bold", overflow="ellipsis", width=name_width)
     for number, _ in enumerate(alerts, start=1):
-        grid.add_column(f"[{number}]", no_wrap=True)
-    grid.add_column("caught", no_wrap=True)
-    grid.add_column("holds", no_wrap=True)
+        grid.add_column(f"[{number}]", no_wrap=True, width=_CELL_WIDTH)
+    grid.add_column("caught", no_wrap=True, width=_CELL_WIDTH)
     for row in matrix.rows:
         cells = {cell.alert: cell for cell in row.alerts}
         grid.add_row(
             row.incident,
-            *(_short(cells[alert]) for alert in alerts),
+            *(_brief(cells[alert]) for alert in alerts),
             Text("nobody" if row.caught == "missed" else row.caught, _STYLES[row.caught]),
-            Text("yes", "green") if row.verdict is Result.PASS else Text(row.verdict.lower(), "bold red"),
         )
     return Group(grid, *_legend(matrix, alerts))
 
 
 def _legend(matrix: Matrix, alerts: Sequence[str]) -> list[Text]:
-    lines = [Text("")]
+    key = "time from start to page; +: from the end to it, so too late; -: missed; ?: no data"
+    lines = [Text(f" {key}\n", "dim")]
     lines += [Text(f" [{number}] {alert}", "dim") for number, alert in enumerate(alerts, start=1)]
     lines.append(Text(f"\n {summary(matrix)}"))
+    held = sum(row.verdict is Result.PASS for row in matrix.rows)
+    lines.append(Text(f" What was published of them holds in {held} of {len(matrix.rows)}."))
     blind = matrix.alerts_without_data()
     if blind:
         lines.append(Text(f" no data in any incident, so not in the table: {', '.join(blind)}", "dim", overflow="fold"))
     for row in matrix.rows:
         if row.verdict is not Result.PASS:
-            lines += [Text(f" {row.incident}: {reason}", "red", overflow="fold") for reason in row.reasons]
+            lines += [
+                Text(f" {row.incident}: {row.verdict}: {reason}", "red", overflow="fold") for reason in row.reasons
+            ]
     return lines
+
+
+def _brief(cell: Cell) -> Text:
+    """Return a cell for a narrow table: the time from start to page, the time from the end to it, or nothing."""
+    if cell.sighting == "fired":
+        text = format_duration(round((cell.after_start_s or 0.0) / 60) * 60)
+    elif cell.sighting == "late":
+        text = f"+{format_duration(round((cell.after_end_s or 0.0) / 60) * 60)}"
+    else:
+        text = {"missed": "-", "no_data": "?"}[cell.sighting]
+    return Text(text, _STYLES[cell.sighting])
 
 
 def _short(cell: Cell) -> Text:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.alerting import webhook as module
@@ -205,6 +205,7 @@ def test_has_no_url_before_it_runs() -> None:
         max_leaves=20,
     )
 )
+@example({"truncatedAlerts": float("inf")})
 @settings(max_examples=300, deadline=None)
 def test_nothing_that_is_sent_breaks_it(value: Any) -> None:
     webhook = Webhook()

@@ -76,19 +76,21 @@ def test_the_table_has_a_column_for_every_alert_with_data_and_names_the_others(d
     matrix = Matrix(rows=(row,))
     assert matrix.alerts_with_data() == ("Auth", "Timeout")
     out = StringIO()
-    Console(file=out, width=100).print(render(matrix))
+    Console(file=out, width=100).print(render(matrix, 100))
     text = out.getvalue()
     assert "[1] Auth" in text
     assert "[2] Timeout" in text
-    assert "fired 6m40s" in text
+    assert "7m" in text
     assert "no data in any incident, so not in the table: Other" in text
 
 
 def test_an_incident_whose_assertions_do_not_hold_is_shown_as_such(desk: Desk) -> None:
     row = row_of(desk, desk.rule("Auth", (400, 700, 1000)))
     assert row.verdict == "FAIL"
+    assert "| fail |" in write_markdown(Matrix(rows=(row,)))
+    assert "holds in 0 of 1" in _plain(Matrix(rows=(row,)))
     for text in (write_markdown(Matrix(rows=(row,))), _plain(Matrix(rows=(row,)))):
-        assert "fail" in text
+        assert "FAIL: " in text
         assert "fired too: Auth" in text
 
 
@@ -108,5 +110,5 @@ def test_the_matrix_comes_back_from_its_json(desk: Desk) -> None:
 
 def _plain(matrix: Matrix) -> str:
     out = StringIO()
-    Console(file=out, width=120).print(render(matrix))
+    Console(file=out, width=120).print(render(matrix, 120))
     return out.getvalue()
