@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from simulator.report.matrix import Cell, Matrix, Row
 
-_CELL_WIDTH = 6
+_CELL_WIDTH = 5
 _LEAST_NAME_WIDTH = 12
 _STYLES = {"fired": "green", "late": "yellow", "missed": "red", "no_data": "dim"}
 
@@ -29,12 +29,12 @@ def render(matrix: Matrix, width: int) -> RenderableType:
     """Return the matrix for a terminal of a width in columns: one for each alert that had data, and a legend."""
     alerts = matrix.alerts_with_data()
     longest = max((len(row.incident) for row in matrix.rows), default=0)
-    name_width = min(longest, max(_LEAST_NAME_WIDTH, width - (_CELL_WIDTH + 1) * (len(alerts) + 1) - 1))
+    name_width = min(longest, max(_LEAST_NAME_WIDTH, width - (_CELL_WIDTH + 1) * (len(alerts) + 1) - 2))
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     grid.add_column("incident", no_wrap=True, style="bold", overflow="ellipsis", width=name_width)
     for number, _ in enumerate(alerts, start=1):
         grid.add_column(f"[{number}]", no_wrap=True, width=_CELL_WIDTH)
-    grid.add_column("caught", no_wrap=True, width=_CELL_WIDTH)
+    grid.add_column("caught", no_wrap=True, width=_CELL_WIDTH + 1)
     for row in matrix.rows:
         cells = {cell.alert: cell for cell in row.alerts}
         grid.add_row(
@@ -54,7 +54,8 @@ def _legend(matrix: Matrix, alerts: Sequence[str]) -> list[Text]:
     lines.append(Text(f" What was published of them holds in {held} of {len(matrix.rows)}."))
     blind = matrix.alerts_without_data()
     if blind:
-        lines.append(Text(f" no data in any incident, so not in the table: {', '.join(blind)}", "dim", overflow="fold"))
+        listed = ", ".join(blind)
+        lines.append(Text(f" no data in any incident, so not in the table: {listed}", "dim", overflow="fold"))
     for row in matrix.rows:
         if row.verdict is not Result.PASS:
             lines += [
