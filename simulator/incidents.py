@@ -94,4 +94,4 @@ def _rehearse(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, ty
     scenario = prepared.loaded.scenario
     with _interruptible():
         verdict = rehearsals.run(prepared, batch.out / scenario.scenario)
-    return make_row(verdict, scenario.source)
+    return make_row(verdict, scenario.source, scenario.published)

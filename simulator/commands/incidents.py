@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from simulator.commands.options import parse_overrides
-from simulator.errors import InputError, Place
+from simulator.errors import InputError, Place, unknown_name
 from simulator.incidents import Batch, run_matrix
 from simulator.report import catalogue, matrix_views
 from simulator.report.verdict import worst_of
@@ -19,7 +19,7 @@ from simulator.scenario.loading import load_scenario
 from simulator.shipped import INCIDENT, list_shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from simulator.conditions import Fault
     from simulator.report.matrix import Matrix
@@ -39,6 +39,9 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         rules: Annotated[
             list[Path] | None, typer.Option(metavar="FILE...", help="Rule files in place of the incidents' own.")
         ] = None,
+        alerts: Annotated[
+            list[str] | None, typer.Option("--alert", metavar="NAME...", help="Only these alerts, in the matrix.")
+        ] = None,
         settings: Annotated[
             list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse.")
         ] = None,
@@ -53,11 +56,11 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         """
         chosen = tuple(_scenario_name(name) for name in names or list_shipped("incident"))
         if not matrix:
-            _refuse_without_matrix(rules=rules, settings=settings, as_json=as_json)
+            _refuse_without_matrix(rules=rules, alerts=alerts, settings=settings, as_json=as_json)
             Console().print(catalogue.list_incidents(load_scenario(name).scenario for name in chosen))
             return
         batch = Batch(chosen, tuple(rules or ()), parse_overrides(settings or [], seed), out)
-        found = _run(batch, load_faults, quiet=as_json)
+        found = _choose(_run(batch, load_faults, quiet=as_json), alerts or ())
         _leave(found, out)
         if as_json:
             print(found.model_dump_json(indent=2))  # noqa: T201  # the output itself
@@ -75,8 +78,8 @@ def _scenario_name(name: str) -> str:
     return name if is_path else f"{INCIDENT}{bare}"
 
 
-def _refuse_without_matrix(*, rules: object, settings: object, as_json: bool) -> None:
-    for option, given in (("--rules", rules), ("--set", settings), ("--json", as_json)):
+def _refuse_without_matrix(*, rules: object, alerts: object, settings: object, as_json: bool) -> None:
+    for option, given in (("--rules", rules), ("--alert", alerts), ("--set", settings), ("--json", as_json)):
         if given:
             raise InputError("says how to rehearse, and nothing is rehearsed", Place(option), "add --matrix")
 
@@ -96,6 +99,15 @@ def _run(batch: Batch, load_faults: Callable[[], Mapping[str, type[Fault]]], *, 
         return run_matrix(
             batch, load_faults, on_row=lambda row: bar.update(task, advance=1, description=f"{row.incident} done")
         )
+
+
+def _choose(matrix: Matrix, alerts: Sequence[str]) -> Matrix:
+    """Return the matrix of the alerts that were asked for; of all if none was."""
+    known = list(dict.fromkeys(cell.alert for row in matrix.rows for cell in row.alerts))
+    for alert in alerts:
+        if alert not in known:
+            raise unknown_name("alert", alert, known, Place("--alert"))
+    return matrix.only(alerts) if alerts else matrix
 
 
 def _leave(matrix: Matrix, out: Path) -> None:

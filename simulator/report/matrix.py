@@ -40,6 +40,8 @@ class Row(_Model):
     incident: str
     summary: str
     source: str
+    published: str = Field(description="the numbers that were told of it")
+    numbers: tuple[str, ...] = Field(description="what the rehearsal measured of them")
     starts_s: float
     ends_s: float
     verdict: Result = Field(description="whether its assertions held, as for a rehearsal")
@@ -66,29 +68,49 @@ class Matrix(_Model):
         seen = set(self.alerts_with_data())
         return tuple(dict.fromkeys(c.alert for row in self.rows for c in row.alerts if c.alert not in seen))
 
+    def only(self, alerts: Sequence[str]) -> Matrix:
+        """Return the matrix of some of the alerts, as if there were no others."""
+        return Matrix(rows=tuple(_reduce(row, alerts) for row in self.rows))
+
     def cells(self, alert: str) -> Iterator[Cell]:
         """Yield what an alert made of each incident."""
         return (cell for row in self.rows for cell in row.alerts if cell.alert == alert)
 
 
-def make_row(verdict: Verdict, source: str) -> Row:
-    """Return an incident's row from the verdict on its rehearsal."""
+def make_row(verdict: Verdict, source: str, published: str) -> Row:
+    """Return an incident's row from the verdict on its rehearsal, and what is told of its source."""
     starts = min((injection.at_s for injection in verdict.injections), default=0.0)
     ends = max((injection.until_s for injection in verdict.injections), default=verdict.duration_s)
     cells = tuple(_cell(rules, starts, ends) for rules in _by_name(verdict.alerts))
-    fired = sorted((c for c in cells if c.firing_at_s is not None), key=lambda c: c.firing_at_s or 0.0)
+    caught, first_alert = _catch(cells)
     return Row(
         incident=verdict.scenario,
         summary=verdict.summary,
         source=source,
+        published=published,
+        numbers=tuple(f"{entry.what}: {entry.detail}" for entry in verdict.expectations if entry.kind == "measures"),
         starts_s=starts,
         ends_s=ends,
         verdict=verdict.verdict,
         reasons=verdict.reasons,
-        caught="missed" if not fired else "late" if fired[0].sighting == "late" else "fired",
-        first_alert=fired[0].alert if fired else None,
+        caught=caught,
+        first_alert=first_alert,
         alerts=cells,
     )
+
+
+def _reduce(row: Row, alerts: Sequence[str]) -> Row:
+    cells = tuple(cell for cell in row.alerts if cell.alert in alerts)
+    caught, first_alert = _catch(cells)
+    return row.model_copy(update={"alerts": cells, "caught": caught, "first_alert": first_alert})
+
+
+def _catch(cells: Iterable[Cell]) -> tuple[Literal["fired", "late", "missed"], str | None]:
+    """Return the best that any alert made of an incident, and the first that fired."""
+    fired = sorted((cell for cell in cells if cell.firing_at_s is not None), key=lambda cell: cell.firing_at_s or 0.0)
+    if not fired:
+        return "missed", None
+    return "late" if fired[0].sighting == "late" else "fired", fired[0].alert
 
 
 def _by_name(alerts: Iterable[AlertEntry]) -> Iterable[list[AlertEntry]]:

@@ -94,10 +94,22 @@ def summary(matrix: Matrix) -> str:
     return f"{sentence}, and miss {len(missed)}{': ' + ', '.join(missed) if missed else ''}."
 
 
+def write_excerpt(matrix: Matrix) -> str:
+    """Return the matrix as one Markdown table: each incident in a sentence, and what each alert made of it."""
+    alerts = matrix.alerts_with_data()
+    prefix = _common_words(alerts)
+    rows = []
+    for row in matrix.rows:
+        cells = {cell.alert: cell for cell in row.alerts}
+        rows.append((row.incident, row.summary, *(_short(cells[alert]).plain for alert in alerts)))
+    head = ("incident", "what happened", *(alert.removeprefix(prefix) for alert in alerts))
+    return f"{markdown_table(head, rows)}\n\n{summary(matrix)}\n"
+
+
 def write_markdown(matrix: Matrix) -> str:
     """Return the matrix as Markdown: a table of what each alert did, and why, for every incident."""
     alerts = matrix.alerts_with_data()
-    prefix = os.path.commonprefix(alerts) if len(alerts) > 1 else ""  # noqa: RUF071  # names, not paths
+    prefix = _common_words(alerts)
     rows = [_markdown_row(row, alerts) for row in matrix.rows]
     head = ("incident", *(f"{alert.removeprefix(prefix)}" for alert in alerts), "caught", "assertions")
     parts = ["# Incidents and alerts", summary(matrix), markdown_table(head, rows)]
@@ -106,8 +118,16 @@ def write_markdown(matrix: Matrix) -> str:
     blind = matrix.alerts_without_data()
     if blind:
         parts.append(f"No data in any incident: {', '.join(f'`{name}`' for name in blind)}.")
-    parts += [_markdown_incident(row) for row in matrix.rows]
+    parts += [_markdown_incident(row, alerts) for row in matrix.rows]
     return "\n\n".join(parts) + "\n"
+
+
+def _common_words(alerts: Sequence[str]) -> str:
+    """Return what all names begin with, up to where a word begins in each of them."""
+    prefix = os.path.commonprefix(alerts) if len(alerts) > 1 else ""  # noqa: RUF071  # names, not paths
+    while prefix and not all(alert[len(prefix) :][:1].isupper() for alert in alerts):
+        prefix = prefix[:-1]
+    return prefix
 
 
 def _markdown_row(row: Row, alerts: Sequence[str]) -> tuple[str, ...]:
@@ -121,8 +141,12 @@ def _markdown_row(row: Row, alerts: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _markdown_incident(row: Row) -> str:
-    lines = [f"## {row.incident}", "", f"{row.summary} ({row.source})" if row.source else row.summary, ""]
-    lines += [f"- {cell.alert}: {cell.sighting.replace('_', ' ')}; {cell.reason}" for cell in row.alerts]
-    lines += [f"- {row.verdict}: {reason}" for reason in row.reasons]
-    return "\n".join(lines)
+def _markdown_incident(row: Row, alerts: Sequence[str]) -> str:
+    told = f"Published: {row.published}" if row.published else ""
+    parts = [f"## {row.incident}", row.summary, told, f"Source: {row.source}" if row.source else ""]
+    parts.append("\n".join(f"- measured: {number}" for number in row.numbers))
+    seen = [cell for cell in row.alerts if cell.alert in alerts]
+    parts.append("\n".join(f"- `{cell.alert}`: {cell.sighting.replace('_', ' ')}; {cell.reason}" for cell in seen))
+    if row.verdict is not Result.PASS:
+        parts.append("\n".join(f"- {row.verdict}: {reason}" for reason in row.reasons))
+    return "\n\n".join(part for part in parts if part)

@@ -22,7 +22,7 @@ START, END = 300.0, 900.0
 
 
 def row_of(desk: Desk, *rules: RuleTimeline, expect: str = "no_other_alerts") -> Row:
-    return make_row(desk.verdict(expect, rules=rules), "https://example.org/incident")
+    return make_row(desk.verdict(expect, rules=rules), "https://example.org/incident", "About 9,300 a day.")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,8 @@ def test_the_markdown_has_the_table_and_every_reason(desk: Desk) -> None:
     text = write_markdown(Matrix(rows=(row,)))
     assert "| incident | Auth | Timeout | caught | assertions |" in text
     assert "| late +1m40s | missed | late |" in text
-    assert "- Timeout: missed; its expression never had a result" in text
+    assert "- `Timeout`: missed; its expression never had a result" in text
+    assert "Published: About 9,300 a day." in text
     assert "https://example.org/incident" in text
 
 
