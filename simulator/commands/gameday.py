@@ -143,5 +143,5 @@ def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path |
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:
     given = dict(pair(text) for text in settings)
     # Without a scenario nothing is expected: it is open what people will do.
-    calm = {} if scenario is not None else {"expect": "[]", "scenario": "by-hand"}
-    return {**calm, **({} if seed is None else {"seed": str(seed)}), **given}
+    by_hand = {"expect": "[]", "scenario": "by-hand", "summary": "Calm, with faults by hand."}
+    return {**({} if scenario is not None else by_hand), **({} if seed is None else {"seed": str(seed)}), **given}
