@@ -17,6 +17,7 @@ from simulator.report.verdict import (
     ExpectationEntry,
     FailedScrapesEntry,
     InjectionEntry,
+    NotificationEntry,
     Result,
     Verdict,
 )
@@ -30,6 +31,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "## `injections`": InjectionEntry,
     "## `alerts`": AlertEntry,
     "Each of the `episodes`": EpisodeEntry,
+    "## `notifications`": NotificationEntry,
     "## `failed_scrapes`": FailedScrapesEntry,
     "## `expectations`": ExpectationEntry,
     "## `certification`": Certification,

@@ -10,7 +10,15 @@ from simulator.alerting.lineage import Lineage
 from simulator.alerting.observed import receivers_of
 from simulator.conditions import settings_of
 from simulator.report.findings import check_expectation, describe_alert, expected_to_fire
-from simulator.report.verdict import Certification, Engine, FailedScrapesEntry, InjectionEntry, Result, Verdict
+from simulator.report.verdict import (
+    Certification,
+    Engine,
+    FailedScrapesEntry,
+    InjectionEntry,
+    NotificationEntry,
+    Result,
+    Verdict,
+)
 from simulator.scenario.timeline import SetKnobs
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ class Evidence:
 
     `timeline` is None if the rules were not evaluated. `trouble` says what went wrong with the run itself. `digest` is
     None for a live run, which is never the same twice. `notifications` is None where no Alertmanager of ours routed
-    anything, as in virtual time.
+    anything, as in virtual time; their times are Unix times, as is that of the run's start.
     """
 
     scenario: Scenario
@@ -50,6 +58,7 @@ class Evidence:
     evaluate_seconds: float
     mode: Literal["virtual", "live"] = "virtual"
     notifications: tuple[Notification, ...] | None = None
+    started_at_wall: float = 0.0
     external_labels: Labels = ()
 
 
@@ -78,6 +87,7 @@ def decide(evidence: Evidence) -> Verdict:
         alerts=alerts,
         expectations=expectations,
         not_covered=tuple(alert.alert for alert in alerts if alert.state == "no_data"),
+        notifications=tuple(_notification(told, evidence) for told in evidence.notifications or ()),
         failed_scrapes=() if timeline is None else tuple(_failed_scrapes(absence) for absence in timeline.absences),
         certification=_certification(timeline),
     )
@@ -178,6 +188,20 @@ def _injection(injection: Injection, reached: Reached) -> InjectionEntry:
         until_s=injection.until,
         level=injection.level * injection.share,
         touched=len(reached.touched.get(injection.id, ())),
+    )
+
+
+def _notification(told: Notification, evidence: Evidence) -> NotificationEntry:
+    def names(status: str) -> tuple[str, ...]:
+        found = (dict(alert.labels).get("alertname", "") for alert in told.alerts if alert.status == status)
+        return tuple(dict.fromkeys(found))
+
+    return NotificationEntry(
+        at_s=round(told.at_wall - evidence.started_at_wall, 3),
+        receiver=told.receiver,
+        status=told.status,
+        firing=names("firing"),
+        resolved=names("resolved"),
     )
 
 
