@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +22,7 @@ from simulator.commands.options import (
     say_control,
     state_folder,
 )
-from simulator.errors import InputError, Place
+from simulator.errors import EngineError, InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up
 from simulator.gameday.run import Options, run_gameday
@@ -110,6 +111,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             bus_token=bus_token,
             **chosen,
         )
+        _refuse_busy(control_port)
         console = Console(highlight=False)
         show_token = token is None
         if prometheus is not None:
@@ -140,7 +142,15 @@ def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path |
     return look_up(url)
 
 
+def _refuse_busy(port: int) -> None:
+    """Refuse a port that somebody has, before everything else is started: the control API comes last."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise EngineError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}") from None
+
+
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:
     # Without a scenario nothing is expected: it is open what people will do.
-    calm = {} if scenario is not None else {"expect": "[]", "scenario": "by-hand"}
-    return {**calm, **parse_overrides(settings, seed)}
+    by_hand = {"expect": "[]", "scenario": "by-hand", "summary": "Calm, with faults by hand."}
+    return {**({} if scenario is not None else by_hand), **parse_overrides(settings, seed)}

@@ -36,6 +36,8 @@ class Ledger:
         self._trouble: list[str] = []
         self._most_connected = 0
         self._notified: list[Notification] = []
+        self.began_wall = 0.0
+        """The Unix time of the run's start."""
         self.states: dict[str, dict[str, Any]] = {}
         """The last report of each process, by role."""
 
@@ -83,8 +85,9 @@ class Ledger:
         with self._lock:
             self._notified.append(notification)
             alerts = sorted({dict(alert.labels).get("alertname", "") for alert in notification.alerts})
+            at = round(notification.at_wall - self.began_wall, 3)
             self._journal.write(
-                None, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
+                at, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
             )
 
     def note_problem(self, problem: str) -> None:

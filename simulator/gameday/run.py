@@ -146,6 +146,7 @@ class _Day:
         halts = None if options.state_folder is None else HaltFile(options.state_folder)
         controller = Controller(self._baseline, name=secrets.token_hex(8), halted=halts is not None and halts.load())
         self._began_wall, self._began = time.time(), time.monotonic()
+        self._ledger.began_wall = self._began_wall
         self._journal.write(
             0.0,
             "gameday_started",
@@ -332,5 +333,6 @@ class _Day:
                 notifications=None if self._options.prometheus_url is not None else self._ledger.notifications(),
                 external_labels=self._prometheus.external_labels,
                 losses=self._ledger.losses(),
+                started_at_wall=self._began_wall,
             )
         )

@@ -15,6 +15,7 @@ from simulator.report.verdict import (
     Engine,
     FailedScrapesEntry,
     InjectionEntry,
+    NotificationEntry,
     Result,
     SilentLosses,
     Verdict,
@@ -44,7 +45,8 @@ class Evidence:
 
     `timeline` is None if the rules were not evaluated. `trouble` says what went wrong with the run itself. `digest` is
     None for a live run, which is never the same twice. `losses` has the clients of each kind of silent loss, None if
-    that is not known. `notifications` is None where no Alertmanager of ours routed anything, as in virtual time.
+    that is not known. `notifications` is None where no Alertmanager of ours routed anything, as in virtual time; their
+    times are Unix times, as is that of the run's start.
     """
 
     scenario: Scenario
@@ -59,6 +61,7 @@ class Evidence:
     evaluate_seconds: float
     mode: Literal["virtual", "live"] = "virtual"
     notifications: tuple[Notification, ...] | None = None
+    started_at_wall: float = 0.0
     external_labels: Labels = ()
     losses: Mapping[str, Collection[int]] | None = None
 
@@ -89,6 +92,7 @@ def decide(evidence: Evidence) -> Verdict:
         alerts=alerts,
         expectations=expectations,
         not_covered=tuple(alert.alert for alert in alerts if alert.state == "no_data"),
+        notifications=tuple(_notification(told, evidence) for told in evidence.notifications or ()),
         failed_scrapes=() if timeline is None else tuple(_failed_scrapes(absence) for absence in timeline.absences),
         certification=_certification(timeline),
     )
@@ -212,6 +216,20 @@ def _injection(injection: Injection, reached: Reached) -> InjectionEntry:
         until_s=injection.until,
         level=injection.level * injection.share,
         touched=len(reached.touched.get(injection.id, ())),
+    )
+
+
+def _notification(told: Notification, evidence: Evidence) -> NotificationEntry:
+    def names(status: str) -> tuple[str, ...]:
+        found = (dict(alert.labels).get("alertname", "") for alert in told.alerts if alert.status == status)
+        return tuple(dict.fromkeys(found))
+
+    return NotificationEntry(
+        at_s=round(told.at_wall - evidence.started_at_wall, 3),
+        receiver=told.receiver,
+        status=told.status,
+        firing=names("firing"),
+        resolved=names("resolved"),
     )
 
 

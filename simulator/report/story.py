@@ -53,6 +53,10 @@ def tell(verdict: Verdict) -> list[Happening]:
             story.append(Happening(start, "data gone", alert.alert))
             if end < verdict.duration_s - _AT_THE_END_SECONDS:
                 story.append(Happening(end, "data back", alert.alert))
+    for told in verdict.notifications:
+        parts = ((told.firing, "firing"), (told.resolved, "resolved"))
+        said = "; ".join(f"{', '.join(names)} {word}" for names, word in parts if names)
+        story.append(Happening(told.at_s, "notified", told.receiver, said))
     return sorted(story, key=lambda happening: happening.at)
 
 

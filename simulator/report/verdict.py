@@ -104,6 +104,16 @@ class InjectionEntry(_Model):
     touched: int = Field(description="clients that met its altered conditions or its impulse")
 
 
+class NotificationEntry(_Model):
+    """What a receiver was told, and when."""
+
+    at_s: float
+    receiver: str
+    status: Literal["firing", "resolved"] = Field(description="firing while any of its alerts is")
+    firing: tuple[str, ...] = Field(description="the alerts that it says fire")
+    resolved: tuple[str, ...] = Field(description="the alerts that it says are over")
+
+
 class FailedScrapesEntry(_Model):
     """The scrapes of one target that failed."""
 
@@ -178,6 +188,9 @@ class Verdict(_Model):
     alerts: tuple[AlertEntry, ...]
     expectations: tuple[ExpectationEntry, ...]
     not_covered: tuple[str, ...] = Field(description="alerts that the run had no data for")
+    notifications: tuple[NotificationEntry, ...] = Field(
+        default=(), description="what the receivers were told, in order; empty where none of ours routes"
+    )
     failed_scrapes: tuple[FailedScrapesEntry, ...] = Field(
         default=(), description="targets of which scrapes failed, whether a fault explains it or not"
     )

@@ -114,9 +114,12 @@ def test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says(day: D
     assert outcome.alert("Auth")["routed_to"] == ["pagerduty"]
     assert outcome.alert("Timeout")["injection"] == "liveness.short-timeout@15s"
     assert all(entry["touched"] > 10 for entry in verdict["injections"])
+    told = [entry for entry in outcome.journal if entry["event"] == "notified"]
+    assert {entry["receiver"] for entry in told} == {"slack", "pagerduty"}
+    assert [entry["at_s"] for entry in told] == [entry["at_s"] for entry in verdict["notifications"]]
+    assert "| notified | `slack` | Timeout firing |" in outcome.report
     events = [entry["event"] for entry in outcome.journal]
     assert events.count("injection_started") == events.count("injection_ended") == 3
-    assert "notified" in events
     assert verdict["failed_scrapes"] == []
     assert day.processes() == []
 

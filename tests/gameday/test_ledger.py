@@ -1,8 +1,9 @@
-"""What a game day writes down of the reports of its processes."""
+"""What a game day writes down about itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +16,57 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def journal(tmp_path: Path) -> Iterator[Journal]:
     with Journal(tmp_path / "journal.jsonl") as journal:
-        yield Ledger(journal)
+        yield journal
+
+
+@pytest.fixture
+def ledger(journal: Journal) -> Ledger:
+    return Ledger(journal)
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    return {"event": "state", "connected": 1, "sockets": 0, "lag_p99_s": 0.0, **changes}
+
+
+def test_a_day_on_which_all_went_well_has_no_trouble(ledger: Ledger) -> None:
+    ledger.take_report("fleet", report())
+    assert ledger.trouble() == ledger.complaints() == ()
+
+
+@pytest.mark.parametrize(("lag", "late"), [(0.05, False), (0.0501, True)])
+def test_a_loop_that_ran_late_by_more_than_50_ms_at_p99_is_trouble(ledger: Ledger, lag: float, *, late: bool) -> None:
+    ledger.take_report("fleet", report())
+    ledger.take_report("server", report(lag_p99_s=0.3))
+    ledger.take_report("server", report(lag_p99_s=lag))
+    said = "the server measured its own stalls: its event loop ran late by 50 ms at p99"
+    assert ledger.trouble() == ((said,) if late else ())
+
+
+def test_a_day_without_clients_is_trouble_at_its_end_and_not_before(ledger: Ledger) -> None:
+    assert ledger.trouble() == ("no client was ever connected",)
+    assert ledger.complaints() == ()
+    ledger.take_report("fleet", report(connected=3))
+    ledger.take_report("fleet", report(connected=0))
+    assert ledger.trouble() == ()
+
+
+def test_a_complaint_is_said_once_and_journalled(ledger: Ledger, tmp_path: Path) -> None:
+    for _ in range(2):
+        ledger.complain("the server ended before its time")
+    assert ledger.complaints() == ("the server ended before its time",)
+    lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    assert [line["problem"] for line in lines if line["event"] == "trouble"] == ["the server ended before its time"]
+
+
+def test_whom_injections_reached_is_added_up_over_reports_and_processes(ledger: Ledger) -> None:
+    ledger.take_report("fleet", report(touched={"x": [1, 2]}, harmed=[7]))
+    ledger.take_report("server", report(touched={"x": [2, 3], "y": [4]}))
+    ledger.take_report("fleet", report(touched={"y": [5]}, harmed=[1]))
+    reached = ledger.reached(10)
+    assert reached.touched == {"x": frozenset({1, 2, 3}), "y": frozenset({4, 5})}
+    assert (reached.control_clients, reached.control_harmed) == (5, 1)
 
 
 def test_silent_losses_add_up_over_the_reports_of_the_server(ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -13,6 +13,7 @@ from simulator.alerting.contract import Contract, load_contract
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.states import Episode
 from simulator.alerting.timeline import AlertTimeline, Certification, RuleTimeline
+from simulator.alerting.webhook import Notification, NotifiedAlert
 from simulator.core.recording import Reached, Recording
 from simulator.report.decision import Evidence, decide
 from simulator.scenario.schema import Scenario
@@ -74,6 +75,11 @@ class Desk:
         """Return a timeline of a run in which four scrapes failed."""
         absence = Absence((("instance", "one"), ("job", "sync")), 4, 120, 1000.0, 1045.0)
         return replace(self.timeline(self.rule("Auth")), absences=(absence,))
+
+    def notification(self, at: float, receiver: str, **alerts: Literal["firing", "resolved"]) -> Notification:
+        """Return what a receiver was told, in a run that began at the Unix time of a thousand million."""
+        told = tuple(NotifiedAlert((("alertname", name),), status, 0, None, "") for name, status in alerts.items())
+        return Notification(1e9 + at, receiver, "firing" if "firing" in alerts.values() else "resolved", told, ())
 
     def contract(self) -> Contract:
         """Return the shipped contract."""

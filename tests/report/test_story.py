@@ -24,6 +24,20 @@ def test_everything_that_happened_is_told_in_order_of_time(desk: Desk) -> None:
     ]
 
 
+def test_what_receivers_were_told_stands_in_its_place(desk: Desk) -> None:
+    told = (
+        desk.notification(750, "pager", Auth="firing"),
+        desk.notification(1060, "pager", Auth="resolved", Up="firing"),
+    )
+    verdict = desk.verdict(rules=(desk.rule("Auth", (400, 700, 1000)),), notifications=told, started_at_wall=1e9)
+    assert tell(verdict)[-3:] == [
+        Happening(900, "ended", "auth.key-drift"),
+        Happening(1000, "resolved", "Auth"),
+        Happening(1060, "notified", "pager", "Up firing; Auth resolved"),
+    ]
+    assert Happening(750, "notified", "pager", "Auth firing") in tell(verdict)
+
+
 def test_what_happens_once_does_not_end(desk: Desk) -> None:
     restart = desk.injection("restart", "liveness.restart", at=300, until=300)
     assert [told.event for told in tell(desk.verdict(rules=(), injections=(restart,)))] == ["injected"]

@@ -26,6 +26,7 @@ from simulator.conditions import (
 from simulator.drivers.live.collector import calm_garbage_collector
 from simulator.drivers.live.limits import Limits
 from simulator.drivers.live.server import LiveServer, publish_forever
+from simulator.drivers.live.socket import frame_bytes
 
 if TYPE_CHECKING:
     from tests.drivers.live.conftest import FrameClient, LiveBench, RunLive
@@ -95,6 +96,28 @@ def test_several_updates_of_one_turn_come_in_one_batch(run_live: RunLive) -> Non
             frames = [await client.receive() for _ in range(4)]
             batches = [frame[4]["updates"] for frame in frames if frame[3] == "sync:update_batch"]
             assert [len(batch) for batch in batches] == [10, 1]
+
+    run_live(script)
+
+
+def test_what_goes_to_many_is_encoded_once(run_live: RunLive, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+
+    def encode(text: str) -> bytes:
+        encoded.append(text)
+        return frame_bytes(text)
+
+    monkeypatch.setattr("simulator.drivers.live.fanout.frame_bytes", encode)
+
+    async def script(bench: LiveBench) -> None:
+        async with AsyncExitStack() as stack:
+            clients = await enter(stack, bench, range(8))
+            for client in clients:
+                await client.subscribe("a")
+            bench.server.publish("a")
+            for client in clients:
+                assert events([await client.receive() for _ in "ab"]) == ["sync:update_batch", "sync:frame"]
+        assert len(encoded) == 2
 
     run_live(script)
 
