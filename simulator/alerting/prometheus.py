@@ -53,6 +53,11 @@ class PrivatePrometheus(PrometheusApi):
         """Return the process id of the running server."""
         return self._running().pid
 
+    @property
+    def url(self) -> str:
+        """Return where the running server answers."""
+        return f"http://{self._running().address}"
+
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = stack.enter_context(guarded_folder())

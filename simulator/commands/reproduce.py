@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ from simulator.reproduction.stage import Stage
 from simulator.reproduction.trials import Trials
 from simulator.reproduction.writing import Origin, write_scenario
 from simulator.scenario.loading import load_scenario
+from simulator.scenario.units import parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,14 +133,9 @@ def _time_of(text: str | None, flag: str) -> float:
     if text is None:
         raise InputError("is missing", Place(flag), "write it like 2026-02-21T11:03:00Z, or as Unix time")
     try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"'{text}' is no time", Place(flag), "write it like 2026-02-21T11:03:00Z") from None
-    return (parsed if parsed.tzinfo is not None else datetime.fromisoformat(f"{text}+00:00")).timestamp()
+        return parse_instant(float(text) if re.fullmatch(r"[0-9.]+", text) else text)
+    except ValueError as error:
+        raise InputError(str(error), Place(flag)) from None
 
 
 def _fit(recorded: Recorded, stage: Stage) -> tuple[Fit, list[CounterFit]]:
