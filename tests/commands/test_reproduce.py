@@ -46,7 +46,7 @@ def test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearse
         url = prometheus.url.replace("//", "//me:my-password@")
         text = run(
             "--prometheus",
-            prometheus.url.replace("//", "//me:my-password@"),
+            url,
             "--from",
             "0",
             "--to",
