@@ -1,4 +1,4 @@
-"""The bus, for those who are given its URL: a controller announces on it, fleets elsewhere follow it."""
+"""The bus, for those who are given its URL: a controller announces on it, servers and fleets elsewhere follow it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from simulator.control.broker import parse_broker, probe
 from simulator.control.bus import Bus
 from simulator.control.seal import Seal
+from simulator.errors import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +23,12 @@ def open_bus(url: str, token: str) -> Bus:
     """Return the bus at a broker's URL, after it has answered once; `token` seals what controllers and nodes say.
 
     Raises:
-        InputError: the URL is none of a broker.
+        InputError: the URL is none of a broker, or the token is too short.
         EngineError: the broker does not answer, or lets nobody in.
     """
-    broker = parse_broker(url, os.environ)
-    asyncio.run(probe(broker))
-    return Bus(broker, Seal(token, time.time))
+    bus = join_bus(url, token)
+    asyncio.run(probe(bus.broker))
+    return bus
 
 
 def join_bus(url: str, token: str) -> Bus:
@@ -36,10 +37,11 @@ def join_bus(url: str, token: str) -> Bus:
 
 
 def into_log(server: LiveServer) -> Callable[[str, Any], None]:
-    """Return what puts an event of the bus into a server's log; a topic that it does not have is passed over."""
+    """Return what puts an event of the bus into a server's log, and refuses one for a topic that it does not have."""
 
     def on_event(topic: str, payload: Any) -> None:
-        if topic in server.log.topics:
-            server.publish(topic, payload)
+        if topic not in server.log.topics:
+            raise unknown_name("topic", topic, server.log.topics)
+        server.publish(topic, payload)
 
     return on_event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,7 @@ class Ledger:
         self._trouble: list[str] = []
         self._most_connected = 0
         self._notified: list[Notification] = []
-        self.states: dict[str, dict[str, Any]] = {}
-        """The last report of each process, by role."""
+        self._states: dict[str, dict[str, Any]] = {}
 
     def follow(self, desk: Desk) -> None:
         """Write down what the controller does from now on."""
@@ -57,18 +57,29 @@ class Ledger:
         with self._lock:
             self._injections.setdefault(injection.id, injection)
 
-    def take_report(self, role: str, report: dict[str, Any]) -> None:
-        """Take a report of a process."""
+    def take_report(self, node: str, report: dict[str, Any]) -> None:
+        """Take a report of a process beside the controller, named by its role, or of a node on the bus."""
         with self._lock:
-            if report["event"] == "problem":
-                self._journal.write(None, "problem", process=role, problem=report["problem"])
-            if report["event"] != "state":
-                return
-            self.states[role] = report
             for injection, members in report.get("touched", {}).items():
                 self._touched.setdefault(injection, set()).update(members)
             self._harmed.update(report.get("harmed", ()))
-            self._most_connected = max(self._most_connected, report.get("connected", 0))
+            if report["event"] == "problem":
+                self._journal.write(None, "problem", process=node, problem=report["problem"])
+            if report["event"] == "state":
+                self._states[node] = report
+                self._most_connected = max(self._most_connected, report["connected"])
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return the last report of each process and node."""
+        with self._lock:
+            return dict(self._states)
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcomes that the processes counted; each counts its own, and the others' are 0 in it."""
+        counts: Counter[str] = Counter()
+        for state in self.states().values():
+            counts.update(state.get("counts", {}))
+        return dict(counts)
 
     def take_notification(self, notification: Notification) -> None:
         """Take what a receiver was told."""
@@ -79,10 +90,14 @@ class Ledger:
                 None, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
             )
 
+    def note(self, event: str, **details: Any) -> None:
+        """Write down what has no place in the run."""
+        with self._lock:
+            self._journal.write(None, event, **details)
+
     def note_problem(self, problem: str) -> None:
         """Write down what does not make the rehearsal doubtful, such as a broker that is away."""
-        with self._lock:
-            self._journal.write(None, "problem", process="controller", problem=problem)
+        self.note("problem", process="controller", problem=problem)
 
     def complain(self, problem: str) -> None:
         """Write down what makes the rehearsal doubtful."""
@@ -124,8 +139,8 @@ class Ledger:
         """Return what makes the rehearsal doubtful, the processes' own stalls included."""
         with self._lock:
             stalls = [
-                f"the {role} measured its own stalls: its event loop ran late by {lag * 1000:.0f} ms at p99"
-                for role, state in self.states.items()
+                f"{node} measured its own stalls: its event loop ran late by {lag * 1000:.0f} ms at p99"
+                for node, state in self._states.items()
                 if (lag := state.get("lag_p99_s", 0.0)) > ALLOWED_P99_SECONDS
             ]
             alone = [] if self._most_connected else ["no client was ever connected"]

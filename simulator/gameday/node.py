@@ -1,8 +1,9 @@
-"""A process of a game day: the server, the token endpoint or the fleet, following its controller through a pipe.
+"""A process of a live system: the server, the token endpoint or the fleet, following a pipe, the bus, or nobody.
 
-Started as `python -m simulator.gameday.node`. The first line on its standard input says what it is (`spec.py`), the
-rest is the feed (`control/feed.py`). It reports on its standard output, a JSON object a line. When the pipe ends, its
-controller is gone: the conditions go back to the baseline as their lease ends, and a while later the process ends too.
+Started as `python -m simulator.gameday.node`. The first line on its standard input says what it is (`spec.py`). It
+reports on its standard output, a JSON object a line. If it follows the pipe, the rest of its input is the feed
+(`control/feed.py`), and when that ends, its controller is gone: the conditions go back to the baseline as their lease
+ends, and a while later the process ends too. One that does not follow the pipe ends with it.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from simulator.conditions import Conditions
+from simulator.control.bus import Card
+from simulator.control.bus_node import BusNode
 from simulator.control.feed import MOST_BYTES, read_feed
 from simulator.control.follower import Follower
+from simulator.control.muffler import Muffler
 from simulator.drivers.live.collector import calm_garbage_collector
+from simulator.gameday.busing import join_bus
 from simulator.gameday.roles import make_role
 from simulator.gameday.spec import NodeSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from simulator.errors import InputError
+    from simulator.gameday.role import Role
 
 REPORT_SECONDS = 0.5
 AFTERWARDS_SECONDS = 60.0
@@ -43,17 +48,29 @@ async def run_node() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
     spec = NodeSpec.model_validate_json(await stream.readline())
     conditions = Conditions.from_dict(spec.conditions)
-    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at)
+    on_problem = Muffler(_complain)
+    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, on_problem)
     await role.start()
     calm_garbage_collector()
-    follower = Follower(conditions.baseline, role.apply, role.strike, role.now)
+    begin = role.forget if spec.steered_by == "bus" else _ignore  # behind a pipe is one controller only
+    follower = Follower(conditions.baseline, role.apply, role.strike, role.now, begin)
     _report({"event": "ready", "port": role.port})
-    tasks = [
-        asyncio.create_task(role.run()),
-        asyncio.create_task(_report_forever(role.state)),
-        asyncio.create_task(_follow(stream, follower, role.now)),
-        asyncio.create_task(stopped.wait()),
-    ]
+    jobs = [role.run(), _report_forever(role.state), stopped.wait()]
+    match spec.steered_by:
+        case "pipe":
+            jobs.append(_follow(stream, follower, role.now))
+        case "bus":
+            card = Card(spec.name, spec.role, spec.population, range(*spec.members))
+            bus = join_bus(spec.bus_url, spec.bus_token)
+            jobs += [BusNode(bus, card, follower, role, on_problem).run(), _end_with(stream)]
+        case "nobody":
+            jobs.append(_end_with(stream))
+    await _until_first(jobs, follower, role)
+
+
+async def _until_first(jobs: Sequence[Coroutine[Any, Any, object]], follower: Follower, role: Role) -> None:
+    """Run jobs until one of them ends, then end in order."""
+    tasks = [asyncio.create_task(job) for job in jobs]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -68,11 +85,17 @@ async def run_node() -> None:
 
 
 async def _follow(stream: asyncio.StreamReader, follower: Follower, now: Callable[[], float]) -> None:
-    await read_feed(stream, follower.take, _complain)
+    await read_feed(stream, follower.take, lambda error: _complain(str(error)))
     _complain("the controller is gone; back to the baseline when the lease ends")
     expires_at = follower.leased.expires_at
     left = 0.0 if expires_at is None else max(0.0, expires_at - now())
     await asyncio.sleep(left + AFTERWARDS_SECONDS)
+
+
+async def _end_with(stream: asyncio.StreamReader) -> None:
+    """Wait until whoever started this process is gone."""
+    while await stream.read(MOST_BYTES):
+        pass
 
 
 async def _report_forever(state: Callable[[], dict[str, Any]]) -> None:
@@ -87,8 +110,12 @@ def _report(entry: dict[str, Any]) -> None:
         sys.stdout.buffer.flush()
 
 
-def _complain(problem: InputError | str) -> None:
-    _report({"event": "problem", "problem": str(problem)})
+def _complain(problem: str) -> None:
+    _report({"event": "problem", "problem": problem})
+
+
+def _ignore() -> None:
+    """Nothing begins anew."""
 
 
 def main() -> None:

@@ -32,3 +32,14 @@ def test_the_control_cohort_is_who_met_nothing() -> None:
     reached = Reached.of(5, {"drift": {0}, "restart": {1}}, harmed={1, 2})
     assert (reached.control_clients, reached.control_harmed) == (3, 1)
     assert reached.touched == {"drift": frozenset({0}), "restart": frozenset({1})}
+
+
+def test_another_run_begins_with_nobody_touched_and_nobody_harmed() -> None:
+    reach = Reach(1)
+    reach.alter(0, {"issuer.kid": "drift-1"})
+    reach.meet(0, "mint")
+    reach.harmed.add(0)
+    reach.forget()
+    assert (reach.touched, reach.harmed) == ({}, set())
+    reach.meet(0, "mint")
+    assert reach.touched == {"drift-1": {0}}, "the injection may be one of the new run"
