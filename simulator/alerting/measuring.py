@@ -32,7 +32,7 @@ class Question:
 def measure(
     prometheus: PrometheusApi, questions: Sequence[Question], *, end: float, step: float, began: float = 0.0
 ) -> tuple[float | None, ...]:
-    """Return the number that answers each question, None where there is no result.
+    """Return the number that answers each question, None where there is no result, or where it is about a later time.
 
     `end` is the run's last second and `step` how finely a question about time is answered; `began` is the
     Prometheus' own time of the run's start.
@@ -45,12 +45,15 @@ def measure(
 
 
 def _answer(prometheus: PrometheusApi, question: Question, end: float, step: float, began: float) -> float | None:
+    moment = question.after if question.at is None else question.at
+    assert moment is not None
+    if moment > end:
+        return None
     try:
         if question.at is not None:
-            return _one_value(prometheus.query(question.query, began + question.at), question)
-        assert question.after is not None
-        found = prometheus.query_range(question.query, began + question.after, began + end, step)
-        return _first_time(found, question, began + question.after)
+            return _one_value(prometheus.query(question.query, began + moment), question)
+        found = prometheus.query_range(question.query, began + moment, began + end, step)
+        return _first_time(found, question, began + moment)
     except QueryRefused as refused:
         if refused.kind != "bad_data":
             raise

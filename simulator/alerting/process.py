@@ -7,20 +7,21 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self
 
 import httpx
 
+from simulator.alerting.folder import guarded_folder
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
 
     from simulator.alerting.folder import GuardedFolder
-
-    Command = Callable[[int], Sequence[str]]
-    """The program and its arguments, for a port."""
 
 _START_SECONDS = 20.0
 _POLL_SECONDS = 0.01
@@ -30,10 +31,65 @@ _ANSWER_SECONDS = 120.0
 _ATTEMPTS = 5
 
 
-class PrivateServer:
-    """A running server that answers `/-/ready`, as those of the Prometheus project do; see `private_server`."""
+class PrivateProgram(ABC):
+    """A program that runs in a folder of its own as long as a `with` block; whoever derives from it says which.
 
-    def __init__(self, name: str, folder: GuardedFolder, command: Command, log: IO[bytes]) -> None:
+    Raises:
+        EngineError: on entry where it cannot be started, on questions where it is gone.
+    """
+
+    program: ClassVar[str]
+    """What messages call it."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._server: PrivateServer | None = None
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        return self._running().pid
+
+    @property
+    def address(self) -> str:
+        """Return the host and port at which it answers."""
+        return self._running().address
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = stack.enter_context(guarded_folder())
+            command = self._prepare(folder.path)
+            self._server = stack.enter_context(_private_server(self.program, folder, command))
+            stack.callback(self._forget)
+            self._settle(folder.path)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @abstractmethod
+    def _prepare(self, folder: Path) -> Sequence[str]:
+        """Put into the folder what it reads, and return the program and its arguments, but for the port."""
+
+    def _settle(self, folder: Path) -> None:  # noqa: B027  # most have nothing to wait for
+        """Wait for what there is to wait for once it answers."""
+
+    def _running(self) -> PrivateServer:
+        if self._server is None:
+            raise EngineError(f"{self.program} is not running")
+        return self._server
+
+    def _forget(self) -> None:
+        self._server = None
+
+
+class PrivateServer:
+    """A running server that answers `/-/ready`, as those of the Prometheus project do."""
+
+    def __init__(self, name: str, folder: GuardedFolder, command: Sequence[str], log: IO[bytes]) -> None:
         self._name = name
         self._folder = folder
         self._command = command
@@ -111,7 +167,7 @@ class PrivateServer:
         self._port = free_port()
         try:
             self._process = subprocess.Popen(  # noqa: S603  # a program that was searched for
-                self._command(self._port),
+                [*self._command, f"--web.listen-address={self.address}"],
                 cwd=self._folder.path,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -142,7 +198,7 @@ class PrivateServer:
 
 
 @contextmanager
-def private_server(name: str, folder: GuardedFolder, command: Command) -> Iterator[PrivateServer]:
+def _private_server(name: str, folder: GuardedFolder, command: Sequence[str]) -> Iterator[PrivateServer]:
     """Run a server that lives as long as the block, or as this process if that ends earlier.
 
     Raises:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from simulator.alerting.folder import guarded_folder
-from simulator.alerting.process import private_server
-from simulator.alerting.prometheus import listen_flag, prometheus_command
+from simulator.alerting.prometheus import OwnPrometheus
 from simulator.alerting.rules import check_rules
 from simulator.alerting.ruleset import RuleSet, dump_rules
-from simulator.alerting.toolchain import find_tool
 from simulator.alerting.watching import RULE_COMPLAINTS, WatchingPrometheus, sort_labels
 from simulator.core.plan import scrape_timeout
 from simulator.durations import format_duration
@@ -25,11 +21,7 @@ from simulator.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from types import TracebackType
 
-    import httpx
-
-    from simulator.alerting.process import PrivateServer
     from simulator.alerting.ruleset import Group
 
 DRILL_LABELS: Mapping[str, str] = {"drill": "syncstorm"}
@@ -61,7 +53,7 @@ class Target:
     path: str = "/metrics"
 
 
-class LivePrometheus(WatchingPrometheus):
+class LivePrometheus(OwnPrometheus, WatchingPrometheus):
     """A running Prometheus that scrapes the targets; a context manager.
 
     On entry it waits until the targets were scraped and the rules are loaded, and until it knows the Alertmanager:
@@ -84,61 +76,19 @@ class LivePrometheus(WatchingPrometheus):
         external_labels: Mapping[str, str] = DRILL_LABELS,
         lookback_seconds: float = 300.0,
     ) -> None:
+        super().__init__(lookback_seconds=lookback_seconds)
         self._scraped = targets
         # All rules stand in one file, which may not have two groups of one name.
         self._ruleset = ruleset
         self._scrape_interval_seconds = scrape_interval_seconds
         self._evaluation_interval_seconds = evaluation_interval_seconds
         self._alertmanager_address = alertmanager_address
-        self._lookback_seconds = lookback_seconds
-        self._tool = find_tool("prometheus")
-        self._stack = ExitStack()
-        self._server: PrivateServer | None = None
         self._before: dict[str, float] = {}
         self.version = self._tool.version
         self.external_labels = sort_labels(dict(external_labels))
         self.targets = tuple(sort_labels(_target_labels(target)) for target in targets)
         if len(set(self.targets)) < len(targets):
             raise EngineError("two targets have the same labels, so their series would be one")
-
-    @property
-    def address(self) -> str:
-        """Return the host and port at which it answers."""
-        return self._running().address
-
-    @property
-    def pid(self) -> int:
-        """Return the process id of the running server."""
-        return self._running().pid
-
-    def __enter__(self) -> Self:
-        check_rules(self._ruleset)
-        with ExitStack() as stack:
-            folder = stack.enter_context(guarded_folder())
-            # JSON is YAML, and leaves no question about quotes.
-            (folder.path / "prometheus.yml").write_text(json.dumps(self._config()), encoding="utf-8")
-            rules = folder.path / "rules.yml"
-            rules.write_text("groups: []\n", encoding="utf-8")
-            command = [
-                *prometheus_command(self._tool.path, folder.path, self._lookback_seconds),
-                f"--rules.alert.resend-delay={_RESEND}",
-            ]
-            self._server = stack.enter_context(
-                private_server("Prometheus", folder, lambda port: [*command, listen_flag(port)])
-            )
-            self._wait_for("scrape its targets", self._has_scraped)
-            self._load(rules)
-            # Having read its files again, it has to find the Alertmanager again.
-            self._wait_for("find the Alertmanager", self._knows_alertmanager)
-            self._before = self._counts()
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server = None
-        self._stack.close()
 
     def complaints(self, ruleset: RuleSet, start: float, end: float) -> tuple[str, ...]:
         """Return what went wrong inside it since it was ready; it is no older than the run."""
@@ -150,6 +100,20 @@ class LivePrometheus(WatchingPrometheus):
         now = self._counts()
         grown = {name: now[name] - self._before[name] for name in wanted}
         return tuple(f"Prometheus says that {grown[name]:g} {what}" for name, what in wanted.items() if grown[name])
+
+    def _prepare(self, folder: Path) -> list[str]:
+        check_rules(self._ruleset)
+        # JSON is YAML, and leaves no question about quotes.
+        (folder / "prometheus.yml").write_text(json.dumps(self._config()), encoding="utf-8")
+        (folder / "rules.yml").write_text("groups: []\n", encoding="utf-8")
+        return self._command(folder, f"--rules.alert.resend-delay={_RESEND}")
+
+    def _settle(self, folder: Path) -> None:
+        self._wait_for("scrape its targets", self._has_scraped)
+        self._load(folder / "rules.yml")
+        # Having read its files again, it has to find the Alertmanager again.
+        self._wait_for("find the Alertmanager", self._knows_alertmanager)
+        self._before = self._counts()
 
     def _load(self, rules: Path) -> None:
         """Load the rules into the running server.
@@ -210,14 +174,6 @@ class LivePrometheus(WatchingPrometheus):
         # A group stands at the same place in both sets.
         place = next(index for index, own in enumerate(self._ruleset.groups) if own == group)
         return (self._ruleset.with_unique_groups().groups[place].name,)
-
-    def _send(self, method: str, path: str, **body: Any) -> httpx.Response:
-        return self._running().request(method, f"/api/v1/{path}", **body)
-
-    def _running(self) -> PrivateServer:
-        if self._server is None:
-            raise EngineError("Prometheus is not running")
-        return self._server
 
 
 def _scrape_config(number: int, target: Target) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from simulator.commands.options import Access, AccessSecret, TokensUrl, access_to_tokens
 from simulator.drivers.live.drill import drill_auth, drill_reconnect, drill_stale_cursor, given_token
 from simulator.drivers.live.token_source import http_token_source
-from simulator.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,10 +34,15 @@ def _drill_command(check: Any) -> Callable[..., None]:
         *,
         url: Annotated[str, typer.Option(help="The sync socket.")],
         token: Annotated[str | None, typer.Option(help="A good token.")] = None,
-        tokens: Annotated[str | None, typer.Option(metavar="URL", help="Or an endpoint that mints them.")] = None,
-        access: Annotated[str | None, typer.Option(help="What that endpoint asks for.")] = None,
+        tokens: TokensUrl = None,
+        access: Access = None,
+        access_secret: AccessSecret = None,
     ) -> None:
-        checks = asyncio.run(_drill(check, url, token, tokens, access))
+        if token is not None:
+            checks = asyncio.run(check(url, given_token(token)))
+        else:
+            source = access_to_tokens("a drill without --token", tokens, access, access_secret)
+            checks = asyncio.run(_drill(check, url, *source))
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         words = {True: ("holds", "green"), False: ("BROKEN", "red"), None: ("not checked", "yellow")}
         for entry in checks:
@@ -51,16 +56,11 @@ def _drill_command(check: Any) -> Callable[..., None]:
     return command
 
 
-async def _drill(check: Any, url: str, token: str | None, tokens: str | None, access: str | None) -> Sequence[Check]:
-    if token is not None:
-        found: Sequence[Check] = await check(url, given_token(token))
-        return found
-    if tokens is None or access is None:
-        raise InputError("a drill needs --token, or --tokens and --access")
+async def _drill(check: Any, url: str, tokens: str, access: str) -> Sequence[Check]:
     async with http_token_source(tokens, access) as source:
 
         async def mint() -> str:
             return (await source(0.0, random.randrange(1_000))).text  # noqa: S311  # any client will do
 
-        minted: Sequence[Check] = await check(url, mint)
-        return minted
+        checks: Sequence[Check] = await check(url, mint)
+        return checks

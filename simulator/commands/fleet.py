@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
+import re
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from simulator.alerting.contract import load_contract
-from simulator.commands.options import ENDLESS_SECONDS, BusToken, BusUrl, duration_of, pair
-from simulator.conditions import Conditions, Population, Settings
-from simulator.control.bus import BusNode
-from simulator.control.follower import Follower
-from simulator.core.client import Habits
+from simulator.commands.options import (
+    ENDLESS_SECONDS,
+    Access,
+    AccessSecret,
+    BusToken,
+    BusUrl,
+    TokensUrl,
+    access_to_tokens,
+    duration_of,
+    followed_bus,
+    pair,
+)
 from simulator.core.profiles import PROFILES
-from simulator.drivers.live.fleet import LiveFleet
-from simulator.drivers.live.issuer import derive_access
-from simulator.drivers.live.telling import FleetMetrics
-from simulator.drivers.live.token_source import http_token_source
 from simulator.errors import EngineError, InputError, Place, unknown_name
-from simulator.gameday.busing import open_bus
-from simulator.gameday.serving import run_secret_of
+from simulator.gameday.processes import NodeProcess
+from simulator.gameday.spec import NodeSpec, new_name, time_now
 from simulator.scenario.schema import TOPICS
 from simulator.scenario.timeline import assign_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from simulator.control.bus import Bus
+SAY_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
 
 OWN = "own"
 """The project's own names of metrics, for want of a contract."""
@@ -44,15 +46,18 @@ def register(app: typer.Typer) -> None:
     def fleet(  # noqa: PLR0913  # one for each of its options
         *,
         url: Annotated[str, typer.Option(help="The sync socket, such as ws://127.0.0.1:4000/socket/websocket.")],
-        tokens: Annotated[str | None, typer.Option(metavar="URL", help="The token endpoint.")] = None,
-        access: Annotated[str | None, typer.Option(help="What `serve` printed as access.")] = None,
-        access_secret: Annotated[
-            str | None, typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="Or its secret.")
+        tokens: TokensUrl = None,
+        access: Access = None,
+        access_secret: AccessSecret = None,
+        clients: Annotated[int, typer.Option(min=1, max=100_000, help="How many clients the whole system has.")] = 100,
+        members: Annotated[
+            str | None, typer.Option(metavar="FIRST-LAST", help="Which of them run here; all if not given.")
         ] = None,
-        clients: Annotated[int, typer.Option(min=1, max=20_000, help="How many clients.")] = 100,
         profile: Annotated[list[str] | None, typer.Option(metavar="NAME=SHARE", help="The share of a profile.")] = None,
         session_lifetime: Annotated[str, typer.Option(help="Mean time that a client is open.")] = "10m",
         offline: Annotated[str, typer.Option(help="Mean time between two sessions.")] = "1m",
+        ramp: Annotated[str, typer.Option(help="Time within which the first clients connect.")] = "10s",
+        topic: Annotated[list[str] | None, typer.Option(help="A topic in place of the usual ones; any number.")] = None,
         duration: Annotated[str | None, typer.Option(help="How long; until you stop it if not given.")] = None,
         seed: Annotated[int, typer.Option(min=0, help="The same seed, the same habits.")] = 1,
         metrics_port: Annotated[
@@ -62,84 +67,78 @@ def register(app: typer.Typer) -> None:
         bus: BusUrl = None,
         bus_token: BusToken = None,
     ) -> None:
-        """Run clients alone, against `syncstorm serve` or somebody's own server."""
-        if tokens is None or (access is None and access_secret is None):
-            raise InputError("a fleet needs --tokens, and --access or SYNCSTORM_ACCESS_SECRET")
-        secret = access or derive_access(run_secret_of(access_secret))
-        habits = Habits(duration_of(session_lifetime, 0), duration_of(offline, 0), TOPICS)
-        profiles = assign_profiles(_shares(profile or []), clients)
+        """Run clients alone, against `syncstorm serve`, a game day, or somebody's own server.
+
+        With a bus they meet the faults that a controller announces there.
+        """
+        token_url, opens = access_to_tokens("a fleet", tokens, access, access_secret)
         seconds = duration_of(duration, ENDLESS_SECONDS)
-        if bus is not None and bus_token is None:
-            raise InputError("a fleet that follows a bus needs its token", Place("--bus-token"))
-        followed = None if bus is None or bus_token is None else open_bus(bus, bus_token)
         names = None if contract == OWN else load_contract(contract, Place("--contract")).model_dump()["metrics"]
-        running = partial(_run_fleet, url, tokens, secret, habits, profiles, seconds, seed, followed)
-        asyncio.run(running(metrics_port, names))
-
-
-async def _run_fleet(  # noqa: PLR0913, PLR0917  # what a fleet is made of
-    url: str,
-    tokens: str,
-    access: str,
-    habits: Habits,
-    profiles: tuple[Any, ...],
-    seconds: float,
-    seed: int,
-    bus: Bus | None,
-    metrics_port: int | None,
-    contract_names: dict[str, Any] | None,
-) -> None:
-    console = Console(highlight=False)
-    async with http_token_source(tokens, access) as source:
-        running = LiveFleet(
-            url=url,
-            mint=source,
-            profiles=profiles,
-            habits=habits,
-            population=Population(len(profiles), seed),
+        steered: dict[str, Any] = {"steered_by": "nobody"}
+        if bus is not None:
+            token = followed_bus("a fleet", bus, bus_token)
+            steered = {"steered_by": "bus", "name": new_name("fleet"), "bus_url": bus, "bus_token": token}
+        spec = NodeSpec(
+            role="fleet",
+            access=opens,
             seed=seed,
-            conditions=Conditions(Settings()),
+            clients=clients,
+            topics=tuple(topic) if topic else TOPICS,
+            url=url,
+            token_url=token_url,
+            profiles=tuple(entry.name for entry in assign_profiles(_shares(profile or []), clients)),
+            members=_members(members, clients),
+            tells=metrics_port is not None,
+            port=metrics_port or 0,
+            contract_names=names,
+            session_lifetime_seconds=duration_of(session_lifetime, 0),
+            offline_seconds=duration_of(offline, 0),
+            ramp_seconds=duration_of(ramp, 0),
+            **steered,
+            **time_now(),
         )
-        telling = FleetMetrics(running, contract_names)
-        if metrics_port is not None:
-            await _tell(telling, metrics_port, console)
-        task = asyncio.create_task(running.run())
-        following = None if bus is None else asyncio.create_task(_follow(bus, running, console))
-        until = time.monotonic() + seconds
-        try:
-            while time.monotonic() < until and not task.done():
-                await asyncio.wait([task], timeout=min(5.0, max(0.0, until - time.monotonic())))
-                states = ", ".join(f"{count} {state}" for state, count in sorted(running.states().items()))
-                console.print(f"{running.connected} connected ({states})", markup=False)
-            if task.done():
-                task.result()
-        finally:
-            tasks = [entry for entry in (task, following) if entry is not None]
-            for entry in tasks:
-                entry.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await telling.stop()
+        _run(spec, seconds, Console(highlight=False))
 
 
-async def _tell(telling: FleetMetrics, port: int, console: Console) -> None:
-    try:
-        port = await telling.start(port=port)
-    except OSError as error:
-        raise EngineError(f"the fleet cannot listen on port {port}: {error.strerror}") from None
-    console.print(f"metrics http://127.0.0.1:{port}/metrics", markup=False)
+def _run(spec: NodeSpec, seconds: float, console: Console) -> None:
+    """Run a fleet for a while, and say how its clients are."""
+    last: dict[str, Any] = {}
+
+    def on_report(_role: str, report: dict[str, Any]) -> None:
+        if report["event"] == "problem":
+            console.print(report["problem"], markup=False, soft_wrap=True)
+        elif report["event"] == "state":
+            last.update(report)
+
+    with NodeProcess(spec, on_report) as fleet:
+        if spec.tells:
+            console.print(f"metrics http://{spec.host}:{fleet.port}/metrics", markup=False)
+        if spec.name:
+            console.print(f"on the bus as {spec.name}", markup=False)
+        now = time.monotonic()
+        until, say_at = now + seconds, now + SAY_SECONDS
+        while (now := time.monotonic()) < until:
+            if not fleet.is_running:
+                raise EngineError(f"the fleet ended: {fleet.last_words()}")
+            if now >= say_at and last:
+                say_at = now + SAY_SECONDS
+                states = ", ".join(f"{count} {state}" for state, count in sorted(last["states"].items()))
+                console.print(f"{last['connected']} connected ({states})", markup=False)
+            time.sleep(min(_LOOK_SECONDS, max(0.0, until - now)))
 
 
-async def _follow(bus: Bus, fleet: LiveFleet, console: Console) -> None:
-    """Keep a fleet at the conditions that a controller announces, and at the baseline when its lease ends."""
-    follower = Follower(
-        Settings(), fleet.apply, lambda struck: fleet.strike(struck.injection, struck.impulse), time.monotonic
-    )
-    try:
-        await BusNode(
-            bus, f"fleet-{secrets.token_hex(4)}", follower, lambda problem: console.print(problem, markup=False)
-        ).run()
-    finally:
-        follower.close()
+def _members(text: str | None, clients: int) -> tuple[int, int]:
+    """Return the first client of a fleet, and the first after its last."""
+    if text is None:
+        return 0, clients
+    found = re.fullmatch(r"(\d{1,9})-(\d{1,9})", text)
+    if found is None:
+        raise InputError(f"'{text}' does not say which clients", Place("--members"), "write it like 0-99")
+    first, last = int(found[1]), int(found[2])
+    if not first <= last < clients:
+        hint = f"the clients are 0 to {clients - 1}; --clients says how many there are in all"
+        raise InputError(f"there are no clients {first} to {last}", Place("--members"), hint)
+    return first, last + 1
 
 
 def _shares(texts: Sequence[str]) -> dict[str, float]:

@@ -14,9 +14,12 @@ from rich.text import Text
 
 from simulator import rehearsal as rehearsals
 from simulator.commands.options import (
+    DEFAULT_LEASE,
     ENDLESS_SECONDS,
+    AccessSecret,
     BusToken,
     BusUrl,
+    Lease,
     duration_of,
     parse_overrides,
     say_control,
@@ -25,7 +28,8 @@ from simulator.commands.options import (
 from simulator.errors import EngineError, InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up
-from simulator.gameday.run import Options, run_gameday
+from simulator.gameday.options import Options
+from simulator.gameday.run import Audience, run_gameday
 from simulator.gameday.view import render as render_moment
 from simulator.report.terminal import render
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault
     from simulator.gameday.lookup import OwnPrometheus
     from simulator.gameday.view import Moment
+    from simulator.rehearsal import Rehearsal
 
 CALM = "calm"
 STARTING = Text("starting; Prometheus takes ten seconds and a scrape interval to find everything", "dim")
@@ -67,12 +72,18 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse.")
         ] = None,
         seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the scenario's.")] = None,
+        host: Annotated[str, typer.Option(help="Where server and token endpoint listen.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="The sync server's port; 0 for any.")] = 0,
         token_port: Annotated[int, typer.Option(help="The token endpoint's port; 0 for any.")] = 0,
         control_port: Annotated[int, typer.Option(help="The control API's port; 0 for any.")] = 0,
         token: Annotated[str | None, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control API's token.")] = None,
+        access_secret: AccessSecret = None,
+        lease: Lease = DEFAULT_LEASE,
         bus: BusUrl = None,
         bus_token: BusToken = None,
+        own_clients: Annotated[
+            int | None, typer.Option(min=0, help="How many of the clients run here; the others come over the bus.")
+        ] = None,
     ) -> None:
         """Run a scenario in real time, with real sockets, a real Prometheus and a real Alertmanager.
 
@@ -97,16 +108,21 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         if seconds <= 0:
             raise InputError(f"'{duration}' is too short for a game day", Place("--duration"))
         chosen: dict[str, Any] = {} if token is None else {"token": token}
+        _check_own_clients(own_clients, prepared, bus, access_secret)
         options = Options(
             out=out or Path("gamedays") / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}",
             duration_seconds=seconds,
             until_stopped=scenario is None,
             alertmanager_file=alertmanager,
             prometheus_url=prometheus,
+            host=host,
             port=port,
             token_port=token_port,
             control_port=control_port,
+            access_secret=access_secret,
             state_folder=state_folder(),
+            lease_seconds=duration_of(lease, 0),
+            own_clients=own_clients,
             bus_url=bus,
             bus_token=bus_token,
             **chosen,
@@ -120,12 +136,19 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
 
+        def on_missing(clients: str, commands: Sequence[str]) -> None:
+            console.print(
+                f"waiting for {clients}; start them with this game day's access secret and bus:", markup=False
+            )
+            for line in commands:
+                console.print(f"  {line}", markup=False, soft_wrap=True)
+
         with Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))
 
-            verdict = run_gameday(prepared, faults, options, on_ready=on_ready, on_moment=on_moment)
+            verdict = run_gameday(prepared, faults, options, Audience(on_ready, on_missing, on_moment))
         console.print(render(verdict, console.width))
         console.print(f"  files: {options.out}", style="dim", markup=False)
         raise typer.Exit(verdict.verdict.exit_code)
@@ -148,6 +171,22 @@ def _refuse_busy(port: int) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise EngineError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}") from None
+
+
+def _check_own_clients(own: int | None, prepared: Rehearsal, bus: str | None, access_secret: str | None) -> None:
+    clients = prepared.loaded.scenario.fleet.clients
+    if own is None:
+        return
+    if own > clients:
+        raise InputError(f"the scenario has {clients} clients", Place("--own-clients"), "set fleet.clients for more")
+    if own < clients and bus is None:
+        raise InputError("the other clients come over a bus", Place("--own-clients"), "give --bus")
+    if own < clients and access_secret is None:
+        hint = "give --access-secret, or SYNCSTORM_ACCESS_SECRET, here and to their fleets"
+        raise InputError("the other clients need a secret to get tokens", Place("--own-clients"), hint)
+    if own < clients and prepared.contract.reads("fleet"):
+        problem = f"the contract {prepared.contract.contract} has what clients tell, and nobody would scrape the others"
+        raise InputError(problem, Place("--own-clients"), "run all of them here, or take a contract without it")
 
 
 def _overrides(settings: Sequence[str], seed: int | None, scenario: str | None) -> dict[str, str]:

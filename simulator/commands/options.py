@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.durations import parse_duration
+from simulator.control.lease import LEASE_SECONDS
+from simulator.drivers.live.issuer import derive_access
+from simulator.durations import format_duration, parse_duration
 from simulator.errors import InputError, Place
+from simulator.gameday.busing import open_bus
+from simulator.gameday.secret import run_secret_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +25,41 @@ Token = Annotated[str, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control 
 ControlUrl = Annotated[str, typer.Option("--url", envvar="SYNCSTORM_URL", help="The control API.", show_default=False)]
 BusUrl = Annotated[str | None, typer.Option("--bus", envvar="SYNCSTORM_BUS", metavar="URL", help="An MQTT broker.")]
 BusToken = Annotated[
-    str | None, typer.Option(envvar="SYNCSTORM_BUS_TOKEN", help="What seals the bus; the control API's token if none.")
+    str | None, typer.Option(envvar="SYNCSTORM_BUS_TOKEN", help="What seals the bus; a controller's own token if none.")
 ]
+Lease = Annotated[str, typer.Option(help="How long faults last when the controller dies.")]
+TokensUrl = Annotated[str | None, typer.Option("--tokens", metavar="URL", help="The token endpoint.")]
+Access = Annotated[str | None, typer.Option("--access", help="What `serve` printed as access.")]
+AccessSecret = Annotated[
+    str | None,
+    typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="What servers and fleets of one system share, in its place."),
+]
+
+DEFAULT_LEASE = format_duration(LEASE_SECONDS)
+
+
+def access_to_tokens(who: str, tokens: str | None, access: str | None, access_secret: str | None) -> tuple[str, str]:
+    """Return the token endpoint, and what it asks for.
+
+    Raises:
+        InputError: one of them was not given.
+    """
+    if tokens is None or (access is None and access_secret is None):
+        raise InputError(f"{who} needs --tokens, and --access or SYNCSTORM_ACCESS_SECRET")
+    return tokens, access or derive_access(run_secret_of(access_secret))
+
+
+def followed_bus(who: str, bus: str, bus_token: str | None) -> str:
+    """Return the token of a bus that a command is to follow, once its broker has answered.
+
+    Raises:
+        InputError: there is none, or the URL is none of a broker.
+        EngineError: the broker does not answer.
+    """
+    if bus_token is None:
+        raise InputError(f"{who} that follows a bus needs its token", Place("--bus-token"))
+    open_bus(bus, bus_token)
+    return bus_token
 
 
 def say_control(console: Console, url: str, token: str | None) -> None:

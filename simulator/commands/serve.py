@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from simulator.alerting.contract import load_contract
-from simulator.commands.options import BusToken, BusUrl, say_control, state_folder
+from simulator.commands.options import (
+    DEFAULT_LEASE,
+    AccessSecret,
+    BusToken,
+    BusUrl,
+    Lease,
+    duration_of,
+    followed_bus,
+    say_control,
+    state_folder,
+)
+from simulator.control.guard import new_token
 from simulator.control.secrets_file import write_secrets
 from simulator.drivers.live.issuer import derive_access
-from simulator.errors import Place
-from simulator.gameday.serving import Addresses, Service, run_secret_of, serve
+from simulator.errors import InputError, Place
+from simulator.gameday.secret import run_secret_of
+from simulator.gameday.serving import Addresses, Service, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,15 +53,25 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             str, typer.Option(help="Whose system: its metric names, and its behaviour in good health.")
         ] = _CONTRACT,
         token: Annotated[str | None, typer.Option(envvar="SYNCSTORM_TOKEN", help="The control API's token.")] = None,
-        access_secret: Annotated[
-            str | None, typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="What it shares with its fleets.")
-        ] = None,
+        access_secret: AccessSecret = None,
+        lease: Lease = DEFAULT_LEASE,
         bus: BusUrl = None,
         bus_token: BusToken = None,
+        steer: Annotated[
+            bool, typer.Option("--steer", help="Announce the control API's faults on the bus; else they come from it.")
+        ] = False,
     ) -> None:
-        """Run the sync server alone, with its token endpoint and the control API, until you stop it."""
-        console = Console(highlight=False)
-        chosen: dict[str, Any] = {} if token is None else {"token": token}
+        """Run the sync server alone, with its token endpoint and the control API, until you stop it.
+
+        With a bus it has no control API, but meets the faults that a controller announces there: a game day, or the one
+        `serve` that steers.
+        """
+        if steer and bus is None:
+            raise InputError("there is no bus to steer", Place("--steer"), "give --bus")
+        console, follows = Console(highlight=False), bus is not None and not steer
+        shown = token or new_token()
+        if bus is not None and follows:
+            bus_token = followed_bus("a server", bus, bus_token)
         service = Service(
             contract=load_contract(contract, Place("--contract")),
             clients=clients,
@@ -60,11 +82,12 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             token_port=token_port,
             control_host=control_host,
             control_port=control_port,
-            access_secret=access_secret,
+            token=shown,
             state_folder=state_folder(),
+            lease_seconds=duration_of(lease, 0),
             bus_url=bus,
-            bus_token=bus_token,
-            **chosen,
+            bus_token=bus_token or shown,
+            follows=follows,
         )
         run_secret = run_secret_of(access_secret)
 
@@ -73,9 +96,15 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             console.print(f"token endpoint  {addresses.tokens}", markup=False)
             if access_secret is None:
                 console.print(f"access          {derive_access(run_secret)}", markup=False)
-            say_control(console, addresses.control, service.token if token is None else None)
+            if addresses.control is None:
+                console.print(f"on the bus as   {' and '.join(addresses.names)}", markup=False)
+            else:
+                say_control(console, addresses.control, shown if token is None else None)
 
-        serve(service, run_secret, load_faults(), on_ready)
+        def on_problem(problem: str) -> None:
+            console.print(problem, markup=False, soft_wrap=True)
+
+        serve(service, run_secret, load_faults(), on_ready=on_ready, on_problem=on_problem)
 
     @app.command()
     def init(

@@ -22,7 +22,7 @@ from simulator.control.feed import MOST_BYTES
 from simulator.errors import EngineError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 USER_VARIABLE, PASSWORD_VARIABLE = "SYNCSTORM_BUS_USER", "SYNCSTORM_BUS_PASSWORD"
 FIRST_PAUSE_SECONDS = 0.25
@@ -67,11 +67,13 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Will:
-    """What the broker is to publish, as a retained message, when a client is lost."""
+class Message:
+    """A message to the broker; one that it is to retain it keeps for ever, or for so many seconds."""
 
     topic: str
     payload: bytes
+    retain: bool = False
+    kept_seconds: int | None = None
 
 
 def parse_broker(url: str, environment: Mapping[str, str]) -> Broker:
@@ -120,15 +122,22 @@ class Connection:
     def __init__(self, client: aiomqtt.Client) -> None:
         self._client = client
 
-    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    async def publish(self, message: Message) -> None:
         """Publish a message, and wait until the broker has it."""
-        await self._client.publish(topic, payload, qos=1, retain=retain)
+        properties = None
+        if message.kept_seconds is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = message.kept_seconds
+        heed = _heed_cancellations()
+        await self._client.publish(message.topic, message.payload, qos=1, retain=message.retain, properties=properties)
+        heed()
 
-    async def leave(self, topic: str, payload: bytes) -> None:
-        """Publish a last, retained message, if the connection is still up."""
+    async def leave(self, messages: Iterable[Message]) -> None:
+        """Publish last messages, if the connection is still up."""
         with suppress(aiomqtt.MqttError, TimeoutError):
             async with asyncio.timeout(_LEAVE_SECONDS):
-                await self.publish(topic, payload, retain=True)
+                for message in messages:
+                    await self.publish(message)
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
         """Yield what the broker sends."""
@@ -143,26 +152,48 @@ async def stay_connected(  # noqa: PLR0913  # what a connection has
     on_problem: Callable[[str], object],
     *,
     subscriptions: Sequence[str] = (),
-    will: Callable[[], Will] | None = None,
+    will: Callable[[], Message] | None = None,
     jitter: Callable[[float, float], float] = random.uniform,
 ) -> None:
     """Run a session on every connection, until cancelled; between two of them there is a pause that grows."""
     loop = asyncio.get_running_loop()
-    failures = 0
+    failures, began = 0, math.inf
+
+    async def begin(connection: Connection) -> None:
+        nonlocal began
+        began = loop.time()
+        await session(connection)
+
     while True:
         began = math.inf
+        client = _client(broker, name, will() if will else None)
+        # A task of its own: where a session fails as it is cancelled, its error would hide the cancellation.
+        connected = asyncio.create_task(_connect(client, begin, subscriptions))
         try:
-            async with _client(broker, name, will() if will else None) as client:
-                for topic in subscriptions:
-                    await client.subscribe(topic, qos=1)
-                began = loop.time()
-                await session(Connection(client))
+            await asyncio.wait([connected])
+            connected.result()
         except* aiomqtt.MqttError as group:
             on_problem(f"the broker at {broker} is away: {_first(group)}")
         except* OSError as group:
             on_problem(f"the broker at {broker} cannot be reached: {_first(group)}")
+        finally:
+            connected.cancel()
+            await asyncio.wait([connected])
         failures = 0 if loop.time() - began > _SETTLED_SECONDS else failures + 1
         await asyncio.sleep(pause_after(failures, jitter))
+
+
+async def _connect(
+    client: aiomqtt.Client, session: Callable[[Connection], Awaitable[None]], subscriptions: Sequence[str]
+) -> None:
+    """Run a session on a new connection."""
+    heed = _heed_cancellations()
+    async with client:
+        heed()
+        for topic in subscriptions:
+            await client.subscribe(topic, qos=1)
+            heed()
+        await session(Connection(client))
 
 
 def pause_after(failures: int, jitter: Callable[[float, float], float]) -> float:
@@ -184,7 +215,7 @@ async def probe(broker: Broker) -> None:
         raise EngineError(f"the broker at {broker} cannot be used: {error}") from None
 
 
-def _client(broker: Broker, name: str, will: Will | None) -> aiomqtt.Client:
+def _client(broker: Broker, name: str, will: Message | None) -> aiomqtt.Client:
     limits = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     limits.MaximumPacketSize = MOST_BYTES + _HEADROOM_BYTES  # a stranger cannot make us hold more than this
     return aiomqtt.Client(
@@ -202,6 +233,22 @@ def _client(broker: Broker, name: str, will: Will | None) -> aiomqtt.Client:
         logger=_SILENT,
         tls_context=ssl.create_default_context() if broker.tls else None,
     )
+
+
+def _heed_cancellations() -> Callable[[], None]:
+    """Return what raises a cancellation that was swallowed since.
+
+    Python 3.11's `asyncio.wait_for`, which the library uses, swallows one that comes at the moment of the answer.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+
+    def heed() -> None:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
+
+    return heed
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

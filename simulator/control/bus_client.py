@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from simulator.control.broker import Connection, Delivery, stay_connected
-from simulator.control.bus import COMMAND_SECONDS, CONTROLLER, Bus
+from simulator.control.broker import Connection, Delivery, Message, stay_connected
+from simulator.control.bus import CONTROLLER, Bus
 from simulator.control.keys import Keys
 from simulator.errors import EngineError, InputError, show
 
@@ -35,10 +35,10 @@ async def command(bus: Bus, name: str, arguments: Mapping[str, Any] | None = Non
     async def session(connection: Connection) -> None:
         topic = bus.topic("commands")
         data = {"id": asked, "command": name, "arguments": dict(arguments or {})}
-        await connection.publish(topic, bus.seal.close(topic, data, COMMAND_SECONDS))
+        await connection.publish(Message(topic, bus.close(topic, data)))
         async for delivery in connection.deliveries():
             with suppress(InputError):  # a stranger's, or an answer to somebody else
-                answer = Keys(bus.seal.open(delivery.topic, delivery.payload, COMMAND_SECONDS).data, "", _ANSWER)
+                answer = Keys(bus.open(delivery.topic, delivery.payload).data, "", _ANSWER)
                 if answer.text("id") == asked and not answered.done():
                     answered.set_result((answer.boolean("ok"), answer.raw["result"]))
 

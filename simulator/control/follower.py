@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Follower:
     """Keeps a node at the conditions in force, on the node's own event loop.
 
-    `apply` is called when the conditions change, `strike` once for each impulse, after the conditions it came with.
+    `apply` is called when the conditions change, `strike` once for each impulse, after the conditions it came with, and
+    `begin` before anything of a controller that was not obeyed before.
     """
 
     def __init__(
@@ -27,17 +28,21 @@ class Follower:
         apply: Callable[[Conditions], object],
         strike: Callable[[Struck], object],
         clock: Callable[[], float],
+        begin: Callable[[], object] = lambda: None,
     ) -> None:
         self.leased = LeasedConditions(baseline)
         self._applied = Conditions(baseline)
         self._apply = apply
         self._strike = strike
         self._clock = clock
+        self._begin = begin
         self._timer: asyncio.TimerHandle | None = None
 
     def take(self, message: NodeMessage, lease_seconds: float | None = None) -> Offer:
         """Obey a message, unless a newer one is known."""
         offer = self.leased.offer(self._clock(), message, lease_seconds)
+        if offer.is_first:
+            self._begin()
         self._follow()
         for struck in offer.impulses:
             self._strike(struck)

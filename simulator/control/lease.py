@@ -44,10 +44,15 @@ class NodeMessage:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What became of a message: the impulses to act on now, or why it is not obeyed (empty if it is)."""
+    """What became of a message: the impulses to act on now, or why it is not obeyed (empty if it is).
+
+    One that `is_old` was overtaken by a newer one, or was taken before; the first of a controller `is_first`.
+    """
 
     impulses: tuple[Struck, ...] = ()
     refused: str = ""
+    is_old: bool = False
+    is_first: bool = False
 
 
 class LeasedConditions:
@@ -61,37 +66,37 @@ class LeasedConditions:
         self._acted_on: deque[str] = deque(maxlen=_REMEMBERED)
 
     @property
+    def controller(self) -> str | None:
+        """The controller that was obeyed last; None before the first message."""
+        return None if self._current is None else self._current.controller
+
+    @property
     def expires_at(self) -> float | None:
         """When the lease ends, or ended; None before the first message."""
         return self._expires_at
 
     def offer(self, now: float, message: NodeMessage, lease_seconds: float | None = None) -> Offer:
         """Take a message unless a newer one is known; `lease_seconds` is what is left of its lease, if that is less."""
-        refused = self._why_not(message)
-        if refused:
-            return Offer(refused=refused)
-        if self._current is not None and self._current.controller != message.controller:
-            self._superseded.append(self._current.controller)
+        if message.controller in self._superseded:
+            return Offer(refused=f"controller {message.controller} was replaced by another")
+        current = self._current
+        is_first = current is None or current.controller != message.controller
+        if current is not None and not is_first and message.serial <= current.serial:
+            return Offer(refused=f"message {message.serial} is not newer than {current.serial}", is_old=True)
+        if current is not None and is_first:
+            self._superseded.append(current.controller)
         left = message.lease_seconds if lease_seconds is None else min(lease_seconds, message.lease_seconds)
         self._current = message
         self._expires_at = now + min(left, LONGEST_LEASE_SECONDS)
         fresh = {struck.id: struck for struck in message.impulses if struck.id not in self._acted_on}
         self._acted_on.extend(fresh)
-        return Offer(tuple(fresh.values()))
+        return Offer(tuple(fresh.values()), is_first=is_first)
 
     def at(self, now: float) -> Conditions:
         """Return the conditions in force: those announced, or the baseline once their lease has ended."""
         if self._current is None or self._expires_at is None or now >= self._expires_at:
             return self._baseline
         return self._current.conditions
-
-    def _why_not(self, message: NodeMessage) -> str:
-        if message.controller in self._superseded:
-            return f"controller {message.controller} was replaced by another"
-        current = self._current
-        if current is not None and current.controller == message.controller and message.serial <= current.serial:
-            return f"message {message.serial} is not newer than {current.serial}"
-        return ""
 
 
 def check_lease(seconds: float, key: str = "lease") -> float:

@@ -141,6 +141,11 @@ class Losses:
             self._look_for_hunger(now, session)
         return {kind: _numbers(subjects) for kind, subjects in self._struck.items()}
 
+    def forget(self) -> None:
+        """Begin anew with what was lost; who waits for something, or stands where nothing is, still does."""
+        for subjects in self._struck.values():
+            subjects.clear()
+
     # --- helpers
 
     def _is_foreign(self, subject: str, topic: str, cursor: int) -> bool:

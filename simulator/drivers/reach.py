@@ -190,3 +190,8 @@ class Reach:
     def touch(self, client: int, injection: str) -> None:
         """A client met an injection."""
         self.touched.setdefault(injection, set()).add(client)
+
+    def forget(self) -> None:
+        """Begin anew: the injections of another run may have the same names."""
+        self.touched.clear()
+        self.harmed.clear()

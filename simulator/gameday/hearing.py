@@ -1,7 +1,8 @@
 """What a process hears from its controller, on a thread of its own: also while its event loop stands still.
 
 A fault may stop the process's own loop for minutes. The thread goes on reading, so that a halt, the end of the fault,
-the end of the lease or the end of the controller ends the standstill at once.
+the end of the lease or the end of the controller ends the standstill at once. What comes over the bus instead of the
+pipe is handed to `take`, by a thread that listens there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from simulator.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from simulator.control.lease import NodeMessage
 
 _READ_BYTES = 64 * 1024
 
@@ -40,6 +43,12 @@ class Hearing:
         """Return what is left of the lease of the message that was heard last, however late anybody takes it."""
         with self._news:
             return (self._leased.expires_at or 0.0) - time.monotonic()
+
+    def take(self, message: NodeMessage, lease_seconds: float | None = None) -> None:
+        """Note what a message says; any thread may bring it. `lease_seconds` is what is left of its lease."""
+        with self._news:
+            self._leased.offer(time.monotonic(), message, lease_seconds)
+            self._news.notify_all()
 
     def stand_still(self, seconds: float) -> None:
         """Block the calling thread for a time, or for as long as the conditions that were heard last allow."""
@@ -69,10 +78,7 @@ class Hearing:
     def _note(self, line: bytes) -> None:
         """Note what a line says, if it is a message; whoever reads the stream complains of others."""
         with suppress(InputError):
-            message = decode(line)
-            with self._news:
-                self._leased.offer(time.monotonic(), message)
-                self._news.notify_all()
+            self.take(decode(line))
 
     def _pass_on(self, callback: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: the process ends

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from simulator.conditions import knobs_of
 from simulator.core.recording import Reached
 from simulator.drivers.reach import KNOBS_AT
 from simulator.gameday.lag import ALLOWED_P99_SECONDS
+from simulator.gameday.spec import RoleName
 
 if TYPE_CHECKING:
     from simulator.alerting.webhook import Notification
@@ -36,10 +38,9 @@ class Ledger:
         self._trouble: list[str] = []
         self._most_connected = 0
         self._notified: list[Notification] = []
-        self.began_wall = 0.0
-        """The Unix time of the run's start."""
-        self.states: dict[str, dict[str, Any]] = {}
-        """The last report of each process, by role."""
+        self._states: dict[str, dict[str, Any]] = {}
+        self.began_wall: float | None = None
+        """The Unix time of the run's start, once it has begun."""
 
     def follow(self, desk: Desk) -> None:
         """Write down what the controller does from now on."""
@@ -63,14 +64,9 @@ class Ledger:
         with self._lock:
             self._injections.setdefault(injection.id, injection)
 
-    def take_report(self, role: str, report: dict[str, Any]) -> None:
-        """Take a report of a process."""
+    def take_report(self, node: str, report: dict[str, Any]) -> None:
+        """Take a report of a process beside the controller, named by its role, or of a node on the bus."""
         with self._lock:
-            if report["event"] == "problem":
-                self._journal.write(None, "problem", process=role, problem=report["problem"])
-            if report["event"] != "state":
-                return
-            self.states[role] = report
             for injection, members in report.get("touched", {}).items():
                 self._touched.setdefault(injection, set()).update(members)
             self._harmed.update(report.get("harmed", ()))
@@ -78,22 +74,42 @@ class Ledger:
                 self._losses = self._losses or {}
                 for kind, members in report["losses"].items():
                     self._losses.setdefault(kind, set()).update(members)
-            self._most_connected = max(self._most_connected, report.get("connected", 0))
+            if report["event"] == "problem":
+                self._journal.write(None, "problem", process=node, problem=report["problem"])
+            if report["event"] == "state":
+                self._states[node] = report
+                self._most_connected = max(self._most_connected, report.get("connected", 0))
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return the last report of each process and node."""
+        with self._lock:
+            return dict(self._states)
+
+    def counts(self) -> dict[str, int]:
+        """Return the outcomes that the processes counted; each counts its own, and the others' are 0 in it."""
+        counts: Counter[str] = Counter()
+        for state in self.states().values():
+            counts.update(state.get("counts", {}))
+        return dict(counts)
 
     def take_notification(self, notification: Notification) -> None:
         """Take what a receiver was told."""
         with self._lock:
             self._notified.append(notification)
             alerts = sorted({dict(alert.labels).get("alertname", "") for alert in notification.alerts})
-            at = round(notification.at_wall - self.began_wall, 3)
+            at = None if self.began_wall is None else round(notification.at_wall - self.began_wall, 3)
             self._journal.write(
                 at, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
             )
 
+    def note(self, event: str, **details: Any) -> None:
+        """Write down what has no place in the run."""
+        with self._lock:
+            self._journal.write(None, event, **details)
+
     def note_problem(self, problem: str) -> None:
         """Write down what does not make the rehearsal doubtful, such as a broker that is away."""
-        with self._lock:
-            self._journal.write(None, "problem", process="controller", problem=problem)
+        self.note("problem", process="controller", problem=problem)
 
     def complain(self, problem: str) -> None:
         """Write down what makes the rehearsal doubtful."""
@@ -137,7 +153,7 @@ class Ledger:
             return Reached.of(clients, self._touched, self._harmed)
 
     def losses(self) -> dict[str, frozenset[int]] | None:
-        """Return the clients of each kind of silent loss; None if the server has not said so."""
+        """Return the clients of each kind of silent loss; None if no server has said so."""
         with self._lock:
             if self._losses is None:
                 return None
@@ -147,9 +163,14 @@ class Ledger:
         """Return what makes the rehearsal doubtful, the processes' own stalls included."""
         with self._lock:
             stalls = [
-                f"the {role} measured its own stalls: its event loop ran late by {lag * 1000:.0f} ms at p99"
-                for role, state in self.states.items()
+                f"{_call(node)} measured its own stalls: its event loop ran late by {lag * 1000:.0f} ms at p99"
+                for node, state in self._states.items()
                 if (lag := state.get("lag_p99_s", 0.0)) > ALLOWED_P99_SECONDS
             ]
             alone = [] if self._most_connected else ["no client was ever connected"]
             return (*self._trouble, *alone, *stalls)
+
+
+def _call(node: str) -> str:
+    """Return what people call a process beside the controller, which is named by its role, or a node on the bus."""
+    return f"the {node}" if node in get_args(RoleName) else node

@@ -1,44 +1,41 @@
-"""The sync server and its token endpoint alone, with the control API beside them, until somebody stops them."""
+"""The sync server and its token endpoint alone, until somebody stops them: steered from here, or from the bus."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from simulator.conditions import Conditions
-from simulator.control.announcer import announce
-from simulator.control.api import make_app
-from simulator.control.api_thread import ApiThread
-from simulator.control.bus import BusController
-from simulator.control.controller import Controller
-from simulator.control.desk import Desk
+from simulator.conditions import Conditions, Population
 from simulator.control.guard import new_token
-from simulator.control.state import HaltFile
+from simulator.control.lease import LEASE_SECONDS
+from simulator.control.muffler import Muffler
+from simulator.control.roster import Roster
 from simulator.errors import EngineError
 from simulator.gameday.busing import open_bus
 from simulator.gameday.processes import NodeProcess
-from simulator.gameday.spec import NodeSpec
+from simulator.gameday.spec import NodeSpec, new_name, time_now
+from simulator.gameday.steering import Steering, find_failures, make_desk, start_control
 from simulator.scenario.schema import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
-    from typing import Any
 
     from simulator.alerting.contract import Contract
     from simulator.conditions import Fault
-    from simulator.control.announcer import Sink
 
 LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a user chose; `clients` and `seed` say whom a share means, port 0 takes any that is free."""
+    """What a user chose; `clients` and `seed` say whom a share means, port 0 takes any that is free.
+
+    One that `follows` has no controller of its own: it holds the conditions that a controller elsewhere announces on
+    the bus.
+    """
 
     contract: Contract
     clients: int = 500
@@ -49,101 +46,116 @@ class Service:
     token_port: int = 4001
     control_host: str = "127.0.0.1"
     control_port: int = 4002
-    access_secret: str | None = field(default=None, repr=False)
     token: str = field(default_factory=new_token, repr=False)
     state_folder: Path | None = None
+    lease_seconds: float = LEASE_SECONDS
     bus_url: str | None = None
-    bus_token: str | None = field(default=None, repr=False)
+    bus_token: str = field(default="", repr=False)
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything is, once it runs."""
+    """Where everything is, once it runs; `control` is None where another controller is followed, under `names`."""
 
     server: str
     tokens: str
-    control: str
-
-
-def run_secret_of(access_secret: str | None) -> bytes:
-    """Return a run's secret: new, or what the secret that it shares with its fleets stands for."""
-    if access_secret is None:
-        return secrets.token_bytes(32)
-    return hashlib.sha256(access_secret.encode()).digest()
+    control: str | None
+    names: tuple[str, ...]
 
 
 def serve(
-    service: Service, run_secret: bytes, faults: Mapping[str, type[Fault]], on_ready: Callable[[Addresses], None]
+    service: Service,
+    run_secret: bytes,
+    faults: Mapping[str, type[Fault]],
+    *,
+    on_ready: Callable[[Addresses], object],
+    on_problem: Callable[[str], object],
 ) -> None:
-    """Serve until interrupted.
+    """Serve until interrupted; `on_problem` hears of what goes wrong and does not end it.
 
     Raises:
         EngineError: a part did not start, or ended.
     """
-    baseline, began = service.contract.settings(), time.monotonic()
-    epoch = int(time.time())
-    halts = None if service.state_folder is None else HaltFile(service.state_folder)
-    desk = Desk(
-        Controller(baseline, name=secrets.token_hex(8), halted=halts is not None and halts.load()),
-        lambda: time.monotonic() - began,
-        halts,
-    )
-    token = service.bus_token or service.token
-    bus = None if service.bus_url is None else open_bus(service.bus_url, token)
-    common = {
-        "run_secret": run_secret.hex(),
-        "seed": service.seed,
-        "clients": service.clients,
-        "epoch": epoch,
-        "started_at": began - (time.time() - epoch),
-        "conditions": Conditions(baseline).to_dict(),
-        "topics": TOPICS,
-        "contract_names": service.contract.model_dump()["metrics"],
-        "host": service.host,
-    }
+    complain = Muffler(on_problem)
+    steering = None if service.follows else _steering(service, faults, complain)
+
+    def on_report(node: str, report: dict[str, Any]) -> None:
+        if report["event"] == "problem":
+            complain(f"{node}: {report['problem']}")
+
     with ExitStack() as stack:
-        nodes = [
-            stack.enter_context(NodeProcess(NodeSpec.model_validate({**common, **own}), _ignore))
-            for own in (
-                {
-                    "role": "server",
-                    "port": service.port,
-                    "publish_rate": service.publish_rate,
-                    "bus_url": service.bus_url or "",
-                    "bus_token": token,
-                },
-                {"role": "issuer", "port": service.token_port},
-            )
-        ]
-        sinks: list[Sink] = [node.sink for node in nodes]
-        beside: list[Callable[[], Awaitable[object]]] = [lambda: announce(desk, sinks)]
-        if bus is not None:
-            announcer = BusController(bus, desk, faults, lambda problem: desk.note("problem", problem=problem))
-            sinks.append(announcer)
-            beside.append(announcer.run)
-        control = ApiThread(
-            make_app(desk, faults, service.token),
-            host=service.control_host,
-            port=service.control_port,
-            beside=beside,
-        )
-        stack.enter_context(control)
+        specs = (_server(service, run_secret), _issuer(service, run_secret))
+        nodes = [stack.enter_context(NodeProcess(spec, on_report)) for spec in specs]
+        control = None if steering is None else start_control(stack, steering, nodes)
         server, issuer = nodes
         on_ready(
             Addresses(
                 f"ws://{service.host}:{server.port}/socket/websocket",
                 f"http://{service.host}:{issuer.port}",
-                control.url,
+                None if control is None else control.url,
+                tuple(spec.name for spec in specs),
             )
         )
         while True:
-            for node in nodes:
-                if not node.is_running:
-                    raise EngineError(f"the {node.role} ended: {node.last_words()}")
-            if control.error is not None:
-                raise EngineError(f"the controller failed: {control.error}")
+            for failure in find_failures(nodes, control):
+                raise EngineError(failure)
+            for problem in () if control is None else control.trouble():
+                complain(problem)
             time.sleep(LOOK_SECONDS)
 
 
-def _ignore(_role: str, _report: dict[str, Any]) -> None:
-    """Nobody asks what the processes of a service report."""
+def _steering(service: Service, faults: Mapping[str, type[Fault]], complain: Callable[[str], object]) -> Steering:
+    began = time.monotonic()
+    desk = make_desk(
+        service.contract.settings(),
+        lambda: time.monotonic() - began,
+        state_folder=service.state_folder,
+        lease_seconds=service.lease_seconds,
+    )
+
+    def on_problem(problem: str) -> None:
+        desk.note("problem", problem=problem)
+        complain(problem)
+
+    return Steering(
+        desk=desk,
+        faults=faults,
+        token=service.token,
+        host=service.control_host,
+        port=service.control_port,
+        bus=None if service.bus_url is None else open_bus(service.bus_url, service.bus_token),
+        roster=Roster(Population(service.clients, service.seed), lease_seconds=service.lease_seconds),
+        on_problem=on_problem,
+        on_report=lambda _node, _report: None,
+    )
+
+
+def _server(service: Service, run_secret: bytes) -> NodeSpec:
+    # A server takes events from the bus, whoever steers it.
+    bus = {} if service.bus_url is None else {"bus_url": service.bus_url, "bus_token": service.bus_token}
+    return _spec(service, run_secret, role="server", port=service.port, publish_rate=service.publish_rate, **bus)
+
+
+def _issuer(service: Service, run_secret: bytes) -> NodeSpec:
+    bus = {"bus_url": service.bus_url, "bus_token": service.bus_token} if service.follows else {}
+    return _spec(service, run_secret, role="issuer", port=service.token_port, **bus)
+
+
+def _spec(service: Service, run_secret: bytes, role: str, **own: object) -> NodeSpec:
+    return NodeSpec.model_validate(
+        {
+            "role": role,
+            "name": new_name(role),
+            "steered_by": "bus" if service.follows else "pipe",
+            "run_secret": run_secret.hex(),
+            "seed": service.seed,
+            "clients": service.clients,
+            "conditions": Conditions(service.contract.settings()).to_dict(),
+            "topics": TOPICS,
+            "contract_names": service.contract.model_dump()["metrics"],
+            "host": service.host,
+            **time_now(),
+            **own,
+        }
+    )

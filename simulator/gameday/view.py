@@ -71,12 +71,12 @@ def render(moment: Moment) -> RenderableType:
 
 
 def _system(moment: Moment) -> Table:
-    server, fleet = moment.states.get("server", {}), moment.states.get("fleet", {})
+    sockets, clients = (sum(state[name] for state in moment.states.values()) for name in ("sockets", "connected"))
     rise = moment.rates.rise
     refused, accepted = rise("socket_auth.error"), rise("socket_auth.ok")
     ratio = f"{refused / (refused + accepted):.1%}" if refused + accepted else "no handshakes"
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    table.add_row("connections", f"{server.get('sockets', 0)} sockets, {fleet.get('connected', 0)} clients")
+    table.add_row("connections", f"{sockets} sockets, {clients} clients")
     table.add_row("last minute", f"auth failures {ratio}, timeouts {rise('socket_timeout.timeout')}")
     stale = rise("replay_catchup_duration_ms.stale_cursor")
     table.add_row("", f"stale cursors {stale}, mint failures {rise('token_mint.error')}")

@@ -182,6 +182,7 @@ def _expectations(evidence: Evidence, alerts: Sequence[AlertEntry]) -> tuple[Exp
             routed=evidence.notifications is not None,
             evaluation_seconds=evidence.scenario.monitoring.evaluation_interval,
             measured=_measured(expectation, answers, evidence),
+            ended=evidence.scenario.duration,
         )
         for expectation in evidence.scenario.expect
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -109,11 +110,12 @@ def check_expectation(  # noqa: PLR0913  # what is expected, and all that it is 
     routed: bool,
     evaluation_seconds: float = 15.0,
     measured: float | None = None,
+    ended: float = math.inf,
 ) -> ExpectationEntry:
     """Return whether an expectation was met; one on an alert or a measure without data is inconclusive.
 
     So is one about a receiver where nothing was `routed` by an Alertmanager of ours, as in virtual time. `measured` is
-    the answer to a measure.
+    the answer to a measure, `ended` the run's end.
     """
     if isinstance(expectation, ExpectFires):
         rhythm = Rhythm(routed=routed, evaluation_seconds=evaluation_seconds)
@@ -123,7 +125,7 @@ def check_expectation(  # noqa: PLR0913  # what is expected, and all that it is 
             return entry.model_copy(update={"outcome": "inconclusive", "detail": detail})
         return entry
     if isinstance(expectation, ExpectMeasures):
-        return check_measure(expectation.measures, measured)
+        return check_measure(expectation.measures, measured, ended)
     if isinstance(expectation, ExpectSilent):
         name = expectation.silent.alert
         outcome, detail = _check_silent(_named(name, alerts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from simulator.durations import format_duration
@@ -11,20 +12,26 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Measures
 
 
-def check_measure(measures: Measures, measured: float | None) -> ExpectationEntry:
-    """Return whether a measure is what it is to be.
+def check_measure(measures: Measures, measured: float | None, ended: float = math.inf) -> ExpectationEntry:
+    """Return whether a measure is what it is to be; `ended` is when the run was over, in seconds since its start.
 
-    A value without data is inconclusive; a time that never came is unmet, for the run was long enough to show it or
-    too short to expect it.
+    A value without data is inconclusive, and so is whatever is about a time that a game day did not live to see; a time
+    that never came is unmet, for the run was long enough to show it or too short to expect it.
     """
-    outcome, detail = _judge(measures, measured)
+    outcome, detail = _judge(measures, measured, ended)
     return ExpectationEntry(
         kind="measures", alert=None, what=measures.what, measured=measured, outcome=outcome, detail=detail
     )
 
 
-def _judge(measures: Measures, measured: float | None) -> tuple[Literal["met", "unmet", "inconclusive"], str]:
+def _judge(
+    measures: Measures, measured: float | None, ended: float
+) -> tuple[Literal["met", "unmet", "inconclusive"], str]:
     wanted = _describe(measures)
+    for moment in (measures.at, measures.after):
+        if moment is not None and moment > ended:
+            early = f"the run ended at {format_duration(ended)}, before {format_duration(moment)}"
+            return "inconclusive", f"{early}, and it was to be {wanted}"
     if measured is None and measures.after is not None:
         return "unmet", f"never, and it was to be {wanted}"
     if measured is None:

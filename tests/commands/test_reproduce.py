@@ -43,7 +43,7 @@ def test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearse
     write_openmetrics(prepared.contract.expose(run_virtual(prepared.plan).recording), tmp_path / "metrics.om")
     made = tmp_path / "made.yaml"
     with PrivatePrometheus(tmp_path / "metrics.om") as prometheus:
-        url = prometheus.url.replace("//", "//me:my-password@")
+        url = f"http://me:my-password@{prometheus.address}"
         text = run(
             "--prometheus",
             url,

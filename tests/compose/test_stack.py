@@ -25,6 +25,13 @@ pytestmark = pytest.mark.compose
 ALERT = "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh"
 CLIENTS = 20
 SERVICES = {"simulator", "fleet", "prometheus", "alertmanager", "grafana", "mosquitto"}
+SECRETS = {
+    "SYNCSTORM_TOKEN",
+    "SYNCSTORM_ACCESS_SECRET",
+    "SYNCSTORM_BUS_TOKEN",
+    "MQTT_PASSWORD",
+    "GF_SECURITY_ADMIN_PASSWORD",
+}
 # They show what subscriptions missed, and none has been resumed a minute after the start.
 NEED_TIME = {"Replay lag by topic", "Replay lag by topic, p95"}
 
@@ -58,11 +65,15 @@ def active_alerts(stack: Stack) -> list[dict[str, str]]:
     return [alert["labels"] for alert in stack.get("ALERTMANAGER", "/api/v2/alerts")]
 
 
+def token_of(stack: Stack) -> str:
+    """Return the control API's token."""
+    environment = inspect(stack)["simulator"]["Config"]["Env"]
+    return str(next(entry.partition("=")[2] for entry in environment if entry.startswith("SYNCSTORM_TOKEN=")))
+
+
 def steer(stack: Stack, *arguments: str) -> str:
     """Return what `syncstorm fault` prints, as a user runs it on the machine outside."""
-    environment = inspect(stack)["simulator"]["Config"]["Env"]
-    token = next(entry.partition("=")[2] for entry in environment if entry.startswith("SYNCSTORM_TOKEN="))
-    variables = {**os.environ, "SYNCSTORM_URL": stack.url("CONTROL"), "SYNCSTORM_TOKEN": token}
+    variables = {**os.environ, "SYNCSTORM_URL": stack.url("CONTROL"), "SYNCSTORM_TOKEN": token_of(stack)}
     command = [sys.executable, "-m", "simulator", "fault", *arguments]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -112,18 +123,11 @@ def test_no_secret_is_in_an_image_or_in_a_command_line(stack: Stack) -> None:
         value
         for container in found.values()
         for name, _, value in (entry.partition("=") for entry in container["Config"]["Env"])
-        if name
-        in {
-            "SYNCSTORM_TOKEN",
-            "SYNCSTORM_ACCESS_SECRET",
-            "SYNCSTORM_BUS_TOKEN",
-            "MQTT_PASSWORD",
-            "GF_SECURITY_ADMIN_PASSWORD",
-        }
+        if name in SECRETS
     }
     history = "".join(stack.docker("history", "--no-trunc", one["Image"]) for one in found.values())
 
-    assert len(secrets) == 4
+    assert len(secrets) == len(SECRETS)
     for container in found.values():
         words = [container["Path"], *container["Args"]]
         assert not any(secret in word for word in words for secret in secrets)
@@ -157,6 +161,17 @@ def test_the_fleet_is_connected_and_beats(stack: Stack, wait_for: Any) -> None:
 
     wait_for("fleet", connected, seconds=60)
     wait_for("heartbeat", lambda: stack.query(f'{name}_heartbeat_count{{status="client"}} > 0'), seconds=60)
+
+
+def test_the_fleet_follows_the_controller_over_the_broker(stack: Stack, wait_for: Any) -> None:
+    headers = {"Authorization": f"Bearer {token_of(stack)}"}
+
+    def joined() -> list[str]:
+        with httpx.Client(trust_env=False, timeout=10, headers=headers) as client:
+            entries = client.get(stack.url("CONTROL", "/journal")).raise_for_status().json()["entries"]
+        return [entry["details"]["role"] for entry in entries if entry["event"] == "node_joined"]
+
+    assert wait_for("fleet on the bus", joined, seconds=30) == ["fleet"]
 
 
 def test_an_alert_goes_from_the_socket_to_alertmanager_marked_as_a_drill(stack: Stack, wait_for: Any) -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from faults import load_faults
-from simulator.conditions import EVERYONE, Conditions, Settings
+from simulator.conditions import EVERYONE, Conditions, Population, Settings
 from simulator.control.announcer import announce
 from simulator.control.broker import (
     LONGEST_PAUSE_SECONDS,
     Broker,
     Connection,
+    Message,
     check_name,
     check_prefix,
     parse_broker,
@@ -25,13 +26,16 @@ from simulator.control.broker import (
     probe,
     stay_connected,
 )
-from simulator.control.bus import Bus, BusController, BusNode
+from simulator.control.bus import Bus, Card, population_data
 from simulator.control.bus_client import command, follow_events
+from simulator.control.bus_controller import BusController
+from simulator.control.bus_node import BusNode
 from simulator.control.controller import Controller
 from simulator.control.desk import Desk
 from simulator.control.feed import encode
 from simulator.control.follower import Follower
 from simulator.control.lease import NodeMessage
+from simulator.control.roster import Roster
 from simulator.control.seal import Seal
 from simulator.errors import EngineError, InputError
 from tests.control.mosquitto import Mosquitto
@@ -41,10 +45,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
     from pathlib import Path
 
+    from simulator.gameday.spec import RoleName
+
 FAULTS = load_faults()
 DRIFT = FAULTS["auth.key-drift"]()
 BASELINE = Conditions(Settings())
 TOKEN = "a-token-that-is-long-enough"
+POPULATION = Population(20, 7)
 QUIET = Seal(TOKEN, lambda: 1000.0)
 
 
@@ -154,21 +161,79 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield mosquitto
 
 
+class Clients:
+    """What a node says of its clients."""
+
+    def __init__(self) -> None:
+        self.met: dict[str, set[int]] = {}
+        self.hurt: set[int] = set()
+        self.lost: dict[str, set[int]] | None = None
+        self.connected = 0
+
+    def touched(self) -> dict[str, set[int]]:
+        """Return whom each injection reached."""
+        return self.met
+
+    def harmed(self) -> set[int]:
+        """Return who was refused."""
+        return self.hurt
+
+    def losses(self) -> dict[str, set[int]] | None:
+        """Return who lost something silently."""
+        return self.lost
+
+    def figures(self) -> dict[str, float]:
+        """Return how it stands."""
+        return {"connected": self.connected, "sockets": 0, "lag_p99_s": 0.0}
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self.met.clear()
+        self.hurt.clear()
+
+
 class World:
     """One controller and one node on a bus, each with what it complained about."""
 
-    def __init__(self, mosquitto: Mosquitto, lease: float = 30.0, token: str = TOKEN) -> None:
+    def __init__(
+        self, mosquitto: Mosquitto, lease: float = 30.0, token: str = TOKEN, population: Population = POPULATION
+    ) -> None:
         self.bus = Bus(parse_broker(mosquitto.url, {}), Seal(TOKEN, time.time), "drill")
-        self.desk = Desk(Controller(Settings(), name="run-1", lease_seconds=lease), time.monotonic)
+        self.lease = lease
         self.problems: list[str] = []
-        self.controller = BusController(self.bus, self.desk, FAULTS, self.problems.append)
+        self.reached: dict[str, set[int]] = {}
+        self.reports: list[dict[str, Any]] = []
+        self.begin_run("run-1")
         self.applied: list[Conditions] = []
         self.struck: list[str] = []
+        self.clients = Clients()
         self.follower = Follower(
-            Settings(), self.applied.append, lambda struck: self.struck.append(struck.id), time.monotonic
+            Settings(),
+            self.applied.append,
+            lambda struck: self.struck.append(struck.id),
+            time.monotonic,
+            self.clients.forget,
         )
         theirs = Bus(self.bus.broker, Seal(token, time.time), "drill")
-        self.node = BusNode(theirs, "node-1", self.follower, self.problems.append)
+        card = Card("node-1", "fleet", population, range(population.size))
+        self.node = BusNode(theirs, card, self.follower, self.clients, self.problems.append)
+
+    def begin_run(self, name: str) -> None:
+        """Have another controller, which knows of nothing."""
+        self.desk = Desk(Controller(Settings(), name=name, lease_seconds=self.lease), time.monotonic)
+        self.roster = Roster(POPULATION, lease_seconds=self.lease)
+        self.reached.clear()
+        self.reports.clear()
+        self.controller = BusController(
+            self.bus, self.desk, FAULTS, self.roster, on_problem=self.problems.append, on_report=self.take_report
+        )
+
+    def take_report(self, node: str, report: dict[str, Any]) -> None:
+        """Keep what a node says, as a ledger does."""
+        assert node == "node-1"
+        self.reports.append(report)
+        for injection, members in report.get("touched", {}).items():
+            self.reached.setdefault(injection, set()).update(members)
 
     @property
     def now(self) -> Conditions:
@@ -223,7 +288,7 @@ def test_a_node_follows_the_controller_and_acknowledges(broker: Mosquitto) -> No
             world.bus.broker, "ears", listen, world.problems.append, subscriptions=["drill/acks/#", "drill/journal"]
         )
         async with running(ears, *world.steering(), world.node.run()):
-            await until(lambda: world.controller.nodes == {"node-1": True})
+            await until(lambda: world.roster.online() == {"node-1": True})
             world.desk.inject("auth.key-drift", DRIFT, level=0.5)
             await until(lambda: world.now == world.desk.conditions())
             world.desk.inject("liveness.restart", FAULTS["liveness.restart"]())
@@ -314,8 +379,9 @@ def test_retained_conditions_that_have_outlived_their_lease_are_not_obeyed(broke
     old = Seal(TOKEN, lambda: time.time() - 60.0)
 
     async def leave(connection: Connection) -> None:
-        payload = old.close("drill/conditions", json.loads(encode(message)), 30.0)
-        await connection.publish("drill/conditions", payload, retain=True)
+        data = {"population": population_data(POPULATION), "message": json.loads(encode(message))}
+        payload = old.close("drill/conditions", data, 30.0)
+        await connection.publish(Message("drill/conditions", payload, retain=True))
         left.set()
         await asyncio.Event().wait()
 
@@ -344,7 +410,7 @@ def test_a_node_with_another_token_refuses_and_a_stranger_cannot_inject(broker: 
                 await command(stranger, "halt", within=1.0)
             await until(lambda: any("drill/commands is not sealed" in problem for problem in world.problems))
             assert not world.desk.halted
-            assert world.controller.nodes == {}, "its presence is not believed either"
+            assert world.roster.online() == {}, "its presence is not believed either"
 
     play(world, story())
 
@@ -355,11 +421,20 @@ def test_junk_on_every_topic_hurts_nobody(broker: Mosquitto) -> None:
     sealed: list[Any] = [None, [], {"id": 1}, {"id": "x", "command": "explode", "arguments": {}}, {"v": 1}]
 
     async def spam(connection: Connection) -> None:
-        for topic in ("drill/conditions", "drill/commands", "drill/nodes/x", "drill/acks/controller"):
+        topics = (
+            "conditions",
+            "commands",
+            "nodes/x",
+            "acks/controller",
+            "acks/x",
+            "reports/node-1",
+            "reached/node-1/0",
+        )
+        for topic in map(world.bus.topic, topics):
             for payload in junk:
-                await connection.publish(topic, payload)
+                await connection.publish(Message(topic, payload))
             for data in sealed:
-                await connection.publish(topic, world.bus.seal.close(topic, data, 20.0))
+                await connection.publish(Message(topic, world.bus.close(topic, data)))
         spammed.set()
         await asyncio.Event().wait()
 
@@ -367,7 +442,7 @@ def test_junk_on_every_topic_hurts_nobody(broker: Mosquitto) -> None:
 
     async def story() -> None:
         async with running(*world.steering(), world.node.run()):
-            await until(lambda: world.controller.nodes == {"node-1": True})
+            await until(lambda: world.roster.online() == {"node-1": True})
             async with running(stay_connected(world.bus.broker, "spam", spam, world.problems.append)):
                 await spammed.wait()
             world.desk.inject("auth.key-drift", DRIFT)
@@ -419,9 +494,9 @@ def test_a_command_is_obeyed_once_and_not_when_it_is_old(broker: Mosquitto) -> N
     async def repeat(connection: Connection) -> None:
         payload = world.bus.seal.close("drill/commands", data, 20.0)
         for _ in range(3):
-            await connection.publish("drill/commands", payload)
+            await connection.publish(Message("drill/commands", payload))
         late = {**data, "id": "c2"}
-        await connection.publish("drill/commands", old.close("drill/commands", late, 20.0))
+        await connection.publish(Message("drill/commands", old.close("drill/commands", late, 20.0)))
         await asyncio.Event().wait()
 
     async def story() -> None:
@@ -437,16 +512,18 @@ def test_a_command_is_obeyed_once_and_not_when_it_is_old(broker: Mosquitto) -> N
 
 NODE = """
 import asyncio, sys, time
-from simulator.conditions import Settings
+from simulator.conditions import Population, Settings
 from simulator.control.broker import parse_broker
-from simulator.control.bus import Bus, BusNode
+from simulator.control.bus import Bus, Card
+from simulator.control.bus_node import BusNode
 from simulator.control.follower import Follower
 from simulator.control.seal import Seal
+from tests.control.test_bus import Clients
 
 async def main():
     bus = Bus(parse_broker(sys.argv[1], {}), Seal(sys.argv[2], time.time), "drill")
     follower = Follower(Settings(), lambda _: None, lambda _: None, time.monotonic)
-    await BusNode(bus, "node-1", follower, print).run()
+    await BusNode(bus, Card("node-1", "fleet", Population(20, 7)), follower, Clients(), print).run()
 
 asyncio.run(main())
 """
@@ -458,15 +535,15 @@ def test_a_node_that_leaves_is_seen_to_be_gone_and_one_that_is_killed_by_its_las
     async def story() -> None:
         async with running(*world.steering()):
             async with running(world.node.run()):
-                await until(lambda: world.controller.nodes == {"node-1": True})
-            await until(lambda: world.controller.nodes == {"node-1": False})
+                await until(lambda: world.roster.online() == {"node-1": True})
+            await until(lambda: world.roster.online() == {"node-1": False})
             other = await asyncio.create_subprocess_exec(sys.executable, "-c", NODE, broker.url, TOKEN)
-            await until(lambda: world.controller.nodes == {"node-1": True})
+            await until(lambda: world.roster.online() == {"node-1": True})
             other.kill()
             await other.wait()
-            await until(lambda: world.controller.nodes == {"node-1": False})
+            await until(lambda: world.roster.online() == {"node-1": False})
         events = [entry.event.event for entry in world.desk.journal()]
-        assert events == ["node_joined", "node_lost"] * 2
+        assert events == ["node_joined", "node_left", "node_joined", "node_lost"]
 
     play(world, story())
 
@@ -477,7 +554,7 @@ def test_events_of_anybody_are_handed_on_with_their_topic(broker: Mosquitto) -> 
     async def publish(connection: Connection) -> None:
         await following.wait()
         for topic, payload in [("a", b"nonsense"), ("a", b"x" * 70_000), ("runtime.x", b'{"n": 1}'), ("a/b", b"2")]:
-            await connection.publish(f"drill/events/{topic}", payload)
+            await connection.publish(Message(f"drill/events/{topic}", payload))
         await asyncio.Event().wait()
 
     following = asyncio.Event()
@@ -492,6 +569,156 @@ def test_events_of_anybody_are_handed_on_with_their_topic(broker: Mosquitto) -> 
     play(world, story())
     assert events == [("runtime.x", {"n": 1}), ("a/b", 2)]
     assert [problem.split(" is ")[1].split(";")[0] for problem in problems] == ["not JSON", "too long"]
+
+
+# --- whom the injections reached
+
+
+def test_a_controller_hears_whom_each_injection_reached_and_how_a_node_stands(broker: Mosquitto) -> None:
+    world = World(broker)
+
+    async def story() -> None:
+        async with running(*world.steering(), world.node.run()):
+            await until(lambda: bool(world.reports))
+            world.clients.met["auth.key-drift-1"] = {0, 19}
+            world.clients.hurt.add(19)
+            world.clients.connected = 12
+            await until(lambda: world.reached == {"auth.key-drift-1": {0, 19}})
+            await until(lambda: world.reports[-1].get("harmed") == {19})
+            world.clients.met["auth.key-drift-1"].add(3)
+            world.clients.met["liveness.restart-2"] = set(range(20))
+            expected = {"auth.key-drift-1": {0, 3, 19}, "liveness.restart-2": set(range(20))}
+            await until(lambda: world.reached == expected)
+            standing = next(report for report in reversed(world.reports) if report["event"] == "state")
+            assert (standing["role"], standing["connected"]) == ("fleet", 12)
+
+    play(world, story())
+    assert world.problems == []
+
+
+@pytest.mark.parametrize(("role", "heard"), [("server", {"starved": {2, 19}}), ("fleet", None)])
+def test_a_controller_hears_of_silent_losses_from_servers_and_from_nobody_else(
+    broker: Mosquitto, role: RoleName, heard: dict[str, set[int]] | None
+) -> None:
+    world = World(broker, role=role)
+    world.clients.lost = {"starved": {2, 19}}
+
+    async def story() -> None:
+        async with running(*world.steering(), world.node.run()):
+            await until(lambda: bool(world.reports))
+            standing = next(report for report in world.reports if report["event"] == "state")
+            assert standing.get("losses") == heard
+
+    play(world, story())
+    assert world.problems == []
+
+
+def test_what_a_node_met_just_before_it_leaves_is_not_lost(broker: Mosquitto) -> None:
+    world = World(broker)
+
+    async def story() -> None:
+        async with running(*world.steering()):
+            async with running(world.node.run()):
+                await until(lambda: bool(world.reports))
+                world.clients.met["i"] = {5}
+            await until(lambda: world.roster.online() == {"node-1": False})
+            assert world.reached == {"i": {5}}
+
+    play(world, story())
+
+
+def test_what_is_said_while_the_controller_or_the_broker_is_away_is_heard_later(broker: Mosquitto) -> None:
+    world = World(broker)
+
+    async def story() -> None:
+        async with running(world.node.run()):
+            async with running(*world.steering()):
+                await until(lambda: bool(world.reports))
+            world.clients.met["while the controller was away"] = {1}
+            await asyncio.sleep(1.2)  # until it has been said to the broker, which keeps it
+            async with running(*world.steering()):
+                await until(lambda: "while the controller was away" in world.reached)
+                broker.kill()
+                world.clients.met["while the broker was away"] = {2}
+                await asyncio.to_thread(broker.start)
+                await until(lambda: "while the broker was away" in world.reached)
+
+    play(world, story())
+
+
+def test_another_run_whose_injections_have_the_same_names_is_told_nothing_of_the_last_one(broker: Mosquitto) -> None:
+    world = World(broker)
+
+    async def story() -> None:
+        async with running(world.node.run()):
+            async with running(*world.steering()):
+                await until(lambda: bool(world.reports))
+                world.clients.met["auth.key-drift-1"] = {1}
+                world.clients.hurt.add(1)
+                await until(lambda: "auth.key-drift-1" in world.reached)
+            world.begin_run("run-2")
+            async with running(*world.steering()):
+                await until(lambda: len(world.reports) > 2)
+                assert world.reached == {}
+                assert all(not report["harmed"] for report in world.reports)
+                world.clients.met["auth.key-drift-1"] = {4}
+                await until(lambda: world.reached == {"auth.key-drift-1": {4}})
+
+    play(world, story())
+
+
+def test_a_node_that_draws_shares_from_other_clients_refuses_and_the_controller_knows(broker: Mosquitto) -> None:
+    world = World(broker, population=Population(100, 1))
+
+    async def story() -> None:
+        world.desk.inject("auth.key-drift", DRIFT)
+        async with running(*world.steering(), world.node.run()):
+            await until(lambda: world.roster.trouble(0.0) != ())
+            await until(lambda: world.roster.online() == {"node-1": True})
+            assert any(entry.event.event == "node_refused" for entry in world.desk.journal())
+
+    play(world, story())
+    refusal = "it has 100 clients with seed 1, the run has 20 with seed 7; start it with --clients 20 --seed 7"
+    assert world.roster.trouble(0.0) == (f"node-1 does not follow: {refusal}",)
+    assert f"does not follow: {refusal}" in world.problems
+    assert world.applied == []
+    assert world.reports == []
+
+
+def test_a_controller_that_was_replaced_by_another_is_told_so(broker: Mosquitto) -> None:
+    world = World(broker, lease=3.0)
+
+    async def story() -> None:
+        async with running(world.node.run(), *world.steering()):
+            await until(lambda: bool(world.reports))
+            first = world.roster
+            world.begin_run("run-2")
+            async with running(*world.steering()):
+                await until(lambda: first.trouble(0.0) != ())
+        assert first.trouble(0.0) == ("node-1 does not follow: controller run-1 was replaced by another",)
+        assert world.roster.trouble(0.0) == ()
+
+    play(world, story())
+
+
+def test_whoever_is_on_the_bus_ends_when_told_to_whatever_comes_at_that_moment(broker: Mosquitto) -> None:
+    world = World(broker)
+
+    async def talk(connection: Connection) -> None:
+        while True:
+            await connection.publish(Message("drill/events/x", b"1"))
+
+    async def story() -> None:
+        for number in range(150):
+            talking = stay_connected(world.bus.broker, "talk", talk, world.problems.append, subscriptions=["drill/x"])
+            task = asyncio.create_task(talking)
+            await asyncio.sleep(number % 30 * 0.0007)
+            task.cancel()
+            async with asyncio.timeout(5):
+                await asyncio.wait([task])
+            assert task.cancelled()
+
+    play(world, story())
 
 
 def test_a_wrong_password_or_no_broker_is_one_clear_error(broker: Mosquitto) -> None:

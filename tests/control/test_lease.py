@@ -59,6 +59,17 @@ def test_a_controller_that_began_anew_is_followed_and_the_one_before_it_no_more(
     assert leased.at(2.0) == FAULTY
 
 
+def test_the_first_message_of_a_controller_and_one_that_came_late_or_twice_are_told_apart() -> None:
+    leased = _leased()
+    assert leased.controller is None
+    steps = [("a", 1, True, False), ("a", 2, False, False), ("a", 2, False, True), ("a", 1, False, True)]
+    steps += [("b", 1, True, False), ("a", 3, False, False)]
+    for controller, serial, is_first, is_old in steps:
+        offer = leased.offer(0.0, replace(MESSAGE, controller=controller, serial=serial))
+        assert (offer.is_first, offer.is_old) == (is_first, is_old), (controller, serial)
+    assert leased.controller == "b"
+
+
 def test_an_impulse_is_acted_on_once() -> None:
     leased = _leased()
     message = replace(MESSAGE, impulses=(STRUCK, STRUCK))

@@ -59,3 +59,14 @@ def test_the_control_cohort_is_who_met_nothing() -> None:
 )
 def test_to_be_refused_a_channel_or_to_lose_it_is_harm(message: ServerMessage, harm: bool) -> None:  # noqa: FBT001
     assert is_harm(message) is harm
+
+
+def test_another_run_begins_with_nobody_touched_and_nobody_harmed() -> None:
+    reach = Reach(1)
+    reach.alter(0, {"issuer.kid": "drift-1"})
+    reach.meet(0, "mint")
+    reach.harmed.add(0)
+    reach.forget()
+    assert (reach.touched, reach.harmed) == ({}, set())
+    reach.meet(0, "mint")
+    assert reach.touched == {"drift-1": {0}}, "the injection may be one of the new run"

@@ -80,6 +80,10 @@ class LiveFleet:
         """The members that were refused or timed out."""
         return self._reach.harmed
 
+    def forget(self) -> None:
+        """Let nobody be touched or harmed yet: from now on another run is followed."""
+        self._reach.forget()
+
     @property
     def connected(self) -> int:
         """How many members have a socket that is up."""

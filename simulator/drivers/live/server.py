@@ -286,6 +286,11 @@ class LiveServer:
         """Return the clients of each kind of silent loss until now."""
         return self._core.losses.found(self.now())
 
+    def forget(self) -> None:
+        """Let nobody have been touched or have lost anything yet: from now on another run is followed."""
+        self.touched.clear()
+        self._core.losses.forget()
+
     async def _retain(self) -> None:
         """Run the retention job at every whole number of its intervals."""
         while True:
