@@ -24,6 +24,8 @@ SILENT_LOSSES = {
 """The kinds of silent loss, and what each means."""
 
 STARVED_SECONDS = 60.0
+_LATER_SECONDS = 0.001
+"""What a live system may be late: a channel that ends for a silence of a minute was not starved longer than that."""
 
 _SUBJECT = re.compile(r"user:([0-9]{1,9})", re.ASCII)
 
@@ -66,7 +68,7 @@ class Losses:
         """A session is about to be sent a topic's events beyond its watermark; `first` is the first of them."""
         if first.watermark > session.watermarks[topic] + 1 and first.watermark > session.begins_after.get(topic, 0) + 1:
             self._strike("purged_gap" if self._log[topic].is_dense else "skipped_events", session)
-        if now - first.at > STARVED_SECONDS and now - session.subscribed_at > STARVED_SECONDS:
+        if _is_long(now - first.at) and _is_long(now - session.subscribed_at):
             self._strike("starved", session)
 
     def on_skipped(self, session: ChannelSession) -> None:
@@ -102,10 +104,10 @@ class Losses:
     def on_taken_in(self, now: float, topic: str) -> None:
         """A topic's backlog is about to be taken into the log: its subscribers have waited for it."""
         published_at = self._log[topic].backlog[0][0]
-        if now - published_at <= STARVED_SECONDS:
+        if not _is_long(now - published_at):
             return
         for session in self._subscribers(topic):
-            if now - max(published_at, session.subscribed_at) > STARVED_SECONDS:
+            if _is_long(now - max(published_at, session.subscribed_at)):
                 self._strike("starved", session)
 
     def before_purge(self) -> frozenset[int]:
@@ -166,7 +168,7 @@ class Losses:
             if topic.head <= mark and not topic.backlog:
                 continue
             since = _oldest_unsent(topic, mark)
-            if since is not None and now - max(since, session.subscribed_at) > STARVED_SECONDS:
+            if since is not None and _is_long(now - max(since, session.subscribed_at)):
                 self._strike("starved", session)
 
     def _subscribers(self, topic: str) -> list[ChannelSession]:
@@ -181,6 +183,10 @@ class Losses:
 
     def _strike(self, kind: str, session: ChannelSession) -> None:
         self._struck[kind].add(session.subject)
+
+
+def _is_long(seconds: float) -> bool:
+    return seconds > STARVED_SECONDS + _LATER_SECONDS
 
 
 def _oldest_unsent(topic: Topic, mark: int) -> float | None:

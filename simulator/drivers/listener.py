@@ -57,6 +57,7 @@ class Listener:
             if link.server_open and link.session is not None:
                 link.session.end(now, "normal")
             link.server_open = False
+            self._quiet.leave(link)
         elif not link.server_open or link.session is None:
             self._carrier.send(link, "down", SocketClosed(LOST_CODE))
         elif link.unread or (type(message) is Join and link.client.settings.handshake.join_delay):
@@ -204,6 +205,8 @@ class Listener:
         if link.session is not None:
             link.session.end(self._agenda.now, "error")
         self._carrier.send(link, "down", SocketClosed(code))
+        if not link.client_open:
+            self._quiet.leave(link)
 
     def _await_old_age(self, link: Link) -> None:
         """Set when a proxy on the way ends the socket, if there is one that does."""

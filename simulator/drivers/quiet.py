@@ -71,9 +71,12 @@ class Quiet:
             link.lazy_deliveries = False
             self._settle_deliveries(link)
 
-    def forget(self, link: Link) -> None:
-        """A link's client is gone."""
-        self.loud.pop(link, None)
+    def leave(self, link: Link) -> None:
+        """An end of a link is gone; as long as the server's stands, it is sent what there is, whoever hears it."""
+        if not link.server_open:
+            self.loud.pop(link, None)
+        elif not link.client_open:
+            self.loud.setdefault(link)
 
     def count_beats(self, until: float, *, inclusive: bool) -> None:
         """Count the lazy heartbeats that were due by (or before) a time."""

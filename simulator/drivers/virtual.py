@@ -419,8 +419,8 @@ class _VirtualRun:
             return None
         self._links[index] = None
         self._quiet.settle(link, self._agenda.now)
-        self._quiet.forget(link)
         link.client_open = False
+        self._quiet.leave(link)
         link.replace_timer("beat")
         return link
 

@@ -140,7 +140,7 @@ class LiveFleet:
                     member.lose_cursors()
         if isinstance(impulse, CloseConnections | DropConnections):
             for index, member in self._members.items():
-                if member.is_connected and self._population.includes(index, impulse.share):
+                if member.has_socket and self._population.includes(index, impulse.share):
                     self._reach.touch(index, injection)
         elif isinstance(impulse, RevokeSessions | ResetExporter):
             for index in self._members:

@@ -61,6 +61,11 @@ class Member:
         """Whether the client has a socket that is up."""
         return self._line is not None and self._line.is_connected
 
+    @property
+    def has_socket(self) -> bool:
+        """Whether any socket of the client's is up: its present one, or one that it hung up or left open before."""
+        return any(line.is_connected for line in self._lines)
+
     def start(self, now: float, ramp_seconds: float) -> None:
         """Begin: the ramp runs from `now`."""
         for effect in self._client.start(ramp_seconds):
