@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.core.wire import WrittenPush
     from simulator.drivers.live.socket import Socket, Sockets
 
+_JOINED = State.JOINED
 SOCKETS_AT_A_TIME = 500
 """After so many sockets everybody else has a turn."""
 
@@ -39,6 +40,24 @@ class Parcel:
             texts = (socket.form.envelop(push, socket.join_ref) for push in self._pushes)
             data = self._bytes[socket.group] = b"".join(map(frame_bytes, texts))
         return data
+
+
+class Shelf:
+    """The parcels of one topic, for one round of deliveries."""
+
+    __slots__ = ("_parcels", "topic")
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self._parcels: dict[tuple[int, int, int], Parcel] = {}
+
+    def parcel_for(self, after: int, batch: int) -> Parcel:
+        """Return what those at a watermark are sent, in batches of so many events."""
+        key = (after, batch, self.topic.head)
+        parcel = self._parcels.get(key)
+        if parcel is None:
+            parcel = self._parcels[key] = Parcel(self.topic, after, batch)
+        return parcel
 
 
 class Fanout:
@@ -65,28 +84,23 @@ class Fanout:
             await self._deliver(topics)
 
     async def _deliver(self, topics: list[Topic]) -> None:
-        parcels: dict[tuple[str, int, int, int], Parcel] = {}
+        shelves = [Shelf(topic) for topic in topics]
         for number, socket in enumerate(tuple(self._sockets), start=1):
-            if socket.is_open and not socket.settings.delivery.paused:
-                self._send(socket, topics, parcels)
+            if socket.is_open and not socket.settings.delivery.paused and socket.session.state is _JOINED:
+                self._send(socket, shelves)
             if number % SOCKETS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
 
     @staticmethod
-    def _send(socket: Socket, topics: list[Topic], parcels: dict[tuple[str, int, int, int], Parcel]) -> None:
-        session, batch = socket.session, socket.settings.delivery.replay_batch
-        if session.state is not State.JOINED:
-            return
-        found = []
-        for topic in topics:
-            after = session.watermarks.get(topic.name)
-            if after is None or after >= topic.head:
-                continue
-            key = (topic.name, after, batch, topic.head)
-            parcel = parcels.get(key)
-            if parcel is None:
-                parcel = parcels[key] = Parcel(topic, after, batch)
-            session.watermarks[topic.name] = max(after, parcel.reached)
-            found.append(parcel.bytes_for(socket))
+    def _send(socket: Socket, shelves: list[Shelf]) -> None:
+        watermarks, found = socket.session.watermarks, b""
+        for shelf in shelves:
+            topic = shelf.topic
+            after = watermarks.get(topic.name)
+            if after is not None and after < topic.head:
+                parcel = shelf.parcel_for(after, socket.settings.delivery.replay_batch)
+                watermarks[topic.name] = parcel.reached
+                data = parcel.bytes_for(socket)
+                found = found + data if found else data
         if found:
-            socket.write(found[0] if len(found) == 1 else b"".join(found))
+            socket.write(found)
