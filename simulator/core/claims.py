@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from simulator.errors import TokenRejected
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulator.conditions.knobs import Verifier
 
 SKEW_SECONDS = 30
@@ -35,7 +37,7 @@ class Claims:
     user_id: Any
 
 
-def read_claims(payload: dict[str, Any]) -> Claims:
+def read_claims(payload: Mapping[str, Any]) -> Claims:
     """Return the claims if their types are right: times whole numbers, names non-empty, scopes a list or CSV.
 
     Raises:
@@ -109,7 +111,7 @@ def _check_expected(actual: Any, expected: str) -> None:
         raise TokenRejected("claim_mismatch")
 
 
-def _read_name(payload: dict[str, Any], claim: str) -> str:
+def _read_name(payload: Mapping[str, Any], claim: str) -> str:
     value = payload.get(claim)
     return value if isinstance(value, str) else ""
 

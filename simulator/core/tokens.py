@@ -11,11 +11,12 @@ import hmac
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jwt
 from jwt.api_jws import PyJWS
-from jwt.utils import base64url_decode
+from jwt.utils import base64url_decode, base64url_encode
 
 from simulator.core.claims import check_claims, read_claims
 from simulator.core.defects import spoil_claims, spoil_text, write_headers
@@ -41,8 +42,9 @@ MINT_PROBLEMS = {
 """By the value of `issuer.answer`: why there is no token, in the words of the endpoint."""
 
 _CACHED_TOKENS = 50_000
+_CACHED_PAYLOADS = 16
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-_JWS = PyJWS(algorithms=[ALGORITHM])
+_HS256 = PyJWS(algorithms=[ALGORITHM]).get_algorithm_by_name(ALGORITHM)
 
 
 def subject_of(user: str) -> str:
@@ -166,19 +168,31 @@ class Verifier:
         keyring = self._keyrings.get(names)
         if keyring is None:
             pairs = ((names[2], names[3]), (names[0], names[1]))
-            keyring = {kid: derive_key(self._run_secret, secret) for kid, secret in pairs if kid}
+            keyring = {kid: _HS256.prepare_key(derive_key(self._run_secret, secret)) for kid, secret in pairs if kid}
             self._keyrings[names] = keyring
         return keyring
 
 
-def _check_form(token: str, keyring: Mapping[str, bytes]) -> Any:
+@lru_cache(_CACHED_PAYLOADS)
+def read_payload(segment: str) -> Mapping[str, Any]:
+    """Return the claims in a token's middle segment, which nobody has checked.
+
+    A live server reads them twice: for whom the token claims to be, and again with its signature.
+
+    Raises:
+        TokenRejected: they are not readable.
+    """
+    return _read_object(_decode_segment(segment), "invalid_token_encoding")
+
+
+def _check_form(token: str, keyring: Mapping[str, bytes]) -> Mapping[str, Any]:
     """Return the payload of a token after decode, algorithm, kid, keyring and signature, in this order."""
     segments = token.split(".")
     if len(segments) != 3:
         raise TokenRejected("invalid_token_format")
-    raw_header, raw_payload, _ = (_decode_segment(segment) for segment in segments)
+    raw_header, raw_payload, signature = (_decode_segment(segment) for segment in segments)
     header = _read_object(raw_header, "invalid_header")
-    payload = _read_object(raw_payload, "invalid_token_encoding")
+    payload = read_payload(segments[1])
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not algorithm:
         raise TokenRejected("invalid_header")
@@ -188,13 +202,21 @@ def _check_form(token: str, keyring: Mapping[str, bytes]) -> Any:
         raise TokenRejected("missing_kid")
     if kid not in keyring:
         raise TokenRejected("unknown_kid")
-    try:
-        _JWS.decode(token, keyring[kid], algorithms=[ALGORITHM])
-    except jwt.InvalidSignatureError:
-        raise TokenRejected("invalid_signature") from None
-    except jwt.InvalidTokenError:
-        raise TokenRejected("invalid_token") from None
+    if _asks_for_more(header) or not _is_canonical(token, raw_header, raw_payload, signature):
+        raise TokenRejected("invalid_token")
+    if not _HS256.verify(token.rpartition(".")[0].encode(), keyring[kid], signature):
+        raise TokenRejected("invalid_signature")
     return payload
+
+
+def _asks_for_more(header: Mapping[str, Any]) -> bool:
+    """Tell whether whoever understands no extension must not accept a token (RFC 7515, 4.1.11; RFC 7797, 6)."""
+    return "crit" in header or header.get("b64") is False
+
+
+def _is_canonical(token: str, *segments: bytes) -> bool:
+    """Tell whether a token is written as its bytes are: base64 has bits to spare, and one token would be many."""
+    return token == ".".join(base64url_encode(segment).decode() for segment in segments)
 
 
 def _decode_segment(segment: str) -> bytes:

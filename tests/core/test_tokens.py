@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import itertools
 import json
+import string
 from typing import Any, get_args
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simulator.conditions import KNOBS, Settings
 from simulator.core.metrics import REJECT_REASONS
@@ -53,6 +57,20 @@ def segment(value: Any) -> str:
 def assemble(header: Any, payload: Any, signature: str = "c2ln") -> str:
     """Return a token that nobody signed."""
     return f"{segment(header)}.{segment(payload)}.{signature}"
+
+
+def sign(payload: bytes, **header: Any) -> str:
+    """Return a token with a good signature over any payload and header."""
+    raw_segments = (json.dumps({"alg": "HS256", "kid": "sync-auth-v1", **header}).encode(), payload)
+    signed = b".".join(base64.urlsafe_b64encode(raw).rstrip(b"=") for raw in raw_segments)
+    signature = base64.urlsafe_b64encode(hmac.digest(KEY, signed, "sha256")).rstrip(b"=")
+    return f"{signed.decode()}.{signature.decode()}"
+
+
+def with_loose_bits(text: str) -> str:
+    """Return a token whose signature is written with bits that no byte of it has."""
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    return text[:-1] + alphabet[alphabet.index(text[-1]) + 1]
 
 
 def outcome(text: str | None, now: float = 0.0, settings: Settings = HEALTHY, verifier: Verifier | None = None) -> str:
@@ -191,7 +209,12 @@ DEFECTS: dict[str, list[str | None]] = {
         f"{segment(HEADER)}.bm90IGpzb24.c2ln",
         token() + "!",
         token() + "\n",
+        token() + "=",
+        token().replace(".", "=.", 1),
+        sign(b"[1]"),
+        sign(b"not json"),
         "ä.ö.ü",
+        f"{token()}\ud800",
     ],
     "invalid_header": [
         f"bm90IGpzb24.{segment(claims())}.c2ln",
@@ -237,6 +260,8 @@ DEFECTS: dict[str, list[str | None]] = {
     ],
     "invalid_token": [
         jwt.encode(claims(), KEY, algorithm="HS256", headers={"kid": "sync-auth-v1", "crit": ["unheard-of"]}),
+        sign(json.dumps(claims()).encode(), b64=False),
+        with_loose_bits(token()),
     ],
 }
 
@@ -317,6 +342,22 @@ def test_a_defective_token_is_refused_for_its_own_reason(reason: str, text: str 
 
 def test_a_good_token_is_accepted() -> None:
     assert outcome(token()) == "authorized"
+    assert outcome(sign(json.dumps(claims()).encode())) == "authorized"
+
+
+def test_what_was_read_of_a_token_once_lets_it_in_nowhere_else() -> None:
+    assert outcome(token()) == "authorized"
+    assert outcome(token(), verifier=Verifier(b"another run", EPOCH)) == "invalid_signature"
+    drifted = HEALTHY.with_value("verifier.current_kid", "sync-auth-v2")
+    assert outcome(token(), settings=drifted) == "unknown_kid"
+
+
+@given(st.integers(0, 2000), st.characters(codec="utf-8") | st.sampled_from("=. \x00"))
+def test_a_token_with_one_character_changed_is_refused_whatever_it_is(place: int, character: str) -> None:
+    good = token()
+    place %= len(good)
+    changed = good[:place] + character + good[place + 1 :]
+    assert (outcome(changed) in REJECT_REASONS) is (changed != good)
 
 
 LAYERS: list[tuple[str, dict[str, Any]]] = [

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
-from websockets.http11 import Request
 
 if TYPE_CHECKING:
+    import asyncio
+
     from simulator.drivers.live.socket import Socket
 
-_SERVED = Request("/", Headers())
+_NO_HEADERS = Headers()
 
 
 class LiveConnection(ServerConnection):
@@ -25,25 +25,27 @@ class LiveConnection(ServerConnection):
         super().__init__(*args, **kwargs)
         self.socket: Socket | None = None
         self._most = most
-        self._patience: asyncio.Timeout | None = asyncio.timeout(handshake_seconds)
-
-    async def handshake(self, *args: Any, **kwargs: Any) -> None:
-        """Let the socket begin, or give up a peer that takes too long to ask for it."""
-        assert self._patience is not None
-        async with self._patience:
-            await super().handshake(*args, **kwargs)
-        self._patience = None
-
-    def be_patient(self) -> None:
-        """Wait without a limit: it is not the peer that takes long."""
-        if self._patience is not None:
-            self._patience.reschedule(None)
+        self._handshake_seconds = handshake_seconds
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or end at once if there are too many."""
         super().connection_made(transport)
         if len(self.server.handler_tasks) > self._most:
             self.transport.abort()
+        else:
+            self._patience = self.loop.call_later(self._handshake_seconds, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self.be_patient()
+        super().connection_lost(exc)
+
+    def be_patient(self) -> None:
+        """Wait without a limit from now on: it is not the peer that takes long, or it has its socket."""
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client: whatever they are, it is there."""
@@ -52,6 +54,9 @@ class LiveConnection(ServerConnection):
         super().data_received(data)
 
     def forget_handshake(self) -> None:
-        """Let go of the request: it is long, it has the token in it, and nobody reads it any more."""
-        self.request = _SERVED
+        """Let go of the request, which came in time: it is long, has the token in it, and nobody reads it any more."""
+        self.be_patient()
+        if self.request is not None:
+            # It is emptied, since the parser of `websockets` keeps it too, for as long as the socket lives.
+            self.request.path, self.request.headers = "/", _NO_HEADERS
         self.response = None

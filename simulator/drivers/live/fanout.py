@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from simulator.core.wire import WrittenPush
     from simulator.drivers.live.socket import Socket, Sockets
 
+_JOINED = State.JOINED
 SOCKETS_AT_A_TIME = 500
 """After so many sockets everybody else has a turn."""
 
@@ -44,6 +45,24 @@ class Parcel:
             texts = (socket.form.envelop(push, socket.join_ref) for push in self._pushes)
             data = self._bytes[socket.group] = b"".join(map(frame_bytes, texts))
         return data
+
+
+class Shelf:
+    """The parcels of one topic, for one round of deliveries."""
+
+    __slots__ = ("_parcels", "topic")
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self._parcels: dict[tuple[int, int, int], Parcel] = {}
+
+    def parcel_for(self, after: int, batch: int) -> Parcel:
+        """Return what those at a watermark are sent, in batches of so many events."""
+        key = (after, batch, self.topic.head)
+        parcel = self._parcels.get(key)
+        if parcel is None:
+            parcel = self._parcels[key] = Parcel(self.topic, after, batch)
+        return parcel
 
 
 class Fanout:
@@ -72,15 +91,14 @@ class Fanout:
             await self._deliver(published)
 
     async def _deliver(self, published: list[tuple[Topic, list[int]]]) -> None:
-        topics = [topic for topic, _ in published]
-        parcels: dict[tuple[str, int, int, int], Parcel] = {}
+        shelves = [Shelf(topic) for topic, _ in published]
         for number, socket in enumerate(tuple(self._sockets), start=1):
-            if not socket.is_open:
+            if not socket.is_open or socket.session.state is not _JOINED:
                 continue
             if is_slow(socket.settings):
                 self._offer(socket, published)
             elif socket.session.is_plain(socket.settings.delivery):
-                self._send(socket, topics, parcels)
+                self._send(socket, shelves)
             else:
                 self._send_alone(socket, published)
             if number % SOCKETS_AT_A_TIME == 0:
@@ -100,22 +118,17 @@ class Fanout:
             if is_woken(delivery, hints):
                 socket.send(socket.session.deliver(now, topic.name, socket.settings), socket.join_ref)
 
-    def _send(self, socket: Socket, topics: list[Topic], parcels: dict[tuple[str, int, int, int], Parcel]) -> None:
-        session, batch = socket.session, socket.settings.delivery.replay_batch
-        if session.state is not State.JOINED:
-            return
-        found = []
-        for topic in topics:
+    def _send(self, socket: Socket, shelves: list[Shelf]) -> None:
+        session, found = socket.session, b""
+        for shelf in shelves:
+            topic = shelf.topic
             after = session.watermarks.get(topic.name)
             if after is None or after >= topic.head:
                 continue
-            key = (topic.name, after, batch, topic.head)
-            parcel = parcels.get(key)
-            if parcel is None:
-                parcel = parcels[key] = Parcel(topic, after, batch)
-            if parcel.first is None:
-                continue
-            session.advance(self._clock(), topic.name, parcel.first, parcel.reached)
-            found.append(parcel.bytes_for(socket))
+            parcel = shelf.parcel_for(after, socket.settings.delivery.replay_batch)
+            if parcel.first is not None:
+                session.advance(self._clock(), topic.name, parcel.first, parcel.reached)
+                data = parcel.bytes_for(socket)
+                found = found + data if found else data
         if found:
-            socket.write(found[0] if len(found) == 1 else b"".join(found))
+            socket.write(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from websockets.frames import Frame, Opcode
-from websockets.protocol import State as ConnectionState
+from websockets.protocol import OPEN
 
 from simulator.conditions import is_close_code
 from simulator.core.alias import AliasedForm, asks_for_alias
@@ -147,14 +147,16 @@ class Socket:
     def write(self, data: bytes) -> None:
         """Send frames, or close the socket if its client is too slow to read what was sent before."""
         connection = self._connection
-        if connection is None or connection.state is not ConnectionState.OPEN or connection.transport.is_closing():
+        if connection is None or connection.protocol.state is not OPEN:
             return
+        transport = connection.transport
         if not connection.paused:
             self._queue_bytes = self._around.limits.queue_bytes
-        elif connection.transport.get_write_buffer_size() > self._queue_bytes:
+        elif transport.get_write_buffer_size() > self._queue_bytes:
             self.close(SLOW_CONSUMER, "slow consumer")
             return
-        connection.transport.write(data)
+        if not transport.is_closing():
+            transport.write(data)
 
     def answer(self, received: Received[ClientMessage]) -> None:
         """Send the answers to a message, unless the socket ended meanwhile."""
@@ -285,7 +287,7 @@ class Socket:
         if not self.is_open or connection is None:
             return
         self._end("error")
-        if connection.state is ConnectionState.OPEN and not connection.transport.is_closing():
+        if connection.state is OPEN and not connection.transport.is_closing():
             connection.protocol.send_close(code, reason)
             connection.send_data()
         loop = asyncio.get_running_loop()

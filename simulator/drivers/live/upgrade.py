@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from simulator.core.compatibility import UNNAMED, ClientVersion
+from simulator.core.tokens import read_payload
 from simulator.core.wire import form_of
+from simulator.errors import TokenRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,10 +82,9 @@ def claimed_member(token: str | None, size: int) -> int | None:
     if len(segments) < _LEAST_SEGMENTS:
         return None
     try:
-        payload = json.loads(base64.urlsafe_b64decode(segments[1] + "=" * (-len(segments[1]) % 4)))
-    except (ValueError, RecursionError):
+        subject = read_payload(segments[1]).get("sub")
+    except TokenRejected:
         return None
-    subject = payload.get("sub") if isinstance(payload, dict) else None
     found = _MEMBER.fullmatch(subject) if isinstance(subject, str) else None
     return int(found[1]) if found and int(found[1]) < size else None
 

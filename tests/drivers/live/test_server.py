@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request
 
 from simulator.conditions import (
     EVERYONE,
@@ -328,6 +329,28 @@ def test_a_handshake_that_takes_too_long_is_ended(run_live: RunLive) -> None:
         assert await bench.request("GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: local") == b""
 
     run_live(script, limits=Limits(handshake_seconds=0.1))
+
+
+def test_an_open_socket_keeps_nothing_of_the_request_that_opened_it(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.join()
+            gc.collect()
+            found = [thing for thing in gc.get_objects() if isinstance(thing, Request)]
+            (kept,) = (request for request in found if request is not client.connection.request)
+            assert (kept.path, list(kept.headers)) == ("/", [])
+
+    run_live(script)
+
+
+def test_a_handshake_that_took_its_time_does_not_end_the_socket_later(run_live: RunLive) -> None:
+    async def script(bench: LiveBench) -> None:
+        async with bench.client() as client:
+            await client.join()
+            await asyncio.sleep(0.3)
+            assert events(await client.beat()) == ["sync:heartbeat", "phx_reply"]
+
+    run_live(script, limits=Limits(handshake_seconds=0.2))
 
 
 def test_a_frame_that_is_too_long_closes_the_socket_with_1009(run_live: RunLive) -> None:
