@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Rank(IntEnum):
-    """What comes first among things of the same time: a change, then events, then who looks at them, then the scrape.
+    """What comes first at one time: a change, events, who looks at them, who looks for silence, then the scrape.
 
     A heartbeat and the tick that looks for it can fall on the same instant; the heartbeat counts.
     """
@@ -19,7 +19,8 @@ class Rank(IntEnum):
     CHANGE = 0
     EVENT = 1
     LOOK = 2
-    SCRAPE = 3
+    SILENCE = 3
+    SCRAPE = 4
 
 
 class Agenda:

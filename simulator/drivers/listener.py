@@ -166,7 +166,7 @@ class Listener:
         number = max(1, math.floor((earliest - session.joined_at) / liveness.tick))
         while session.joined_at + number * liveness.tick <= earliest:
             number += 1
-        self._agenda.at(session.joined_at + number * liveness.tick, Rank.LOOK, self._tick, link, serial)
+        self._agenda.at(session.joined_at + number * liveness.tick, Rank.SILENCE, self._tick, link, serial)
 
     def _tick(self, link: Link, serial: int) -> None:
         session = link.session
@@ -185,7 +185,7 @@ class Listener:
 
     def _await_idle(self, link: Link) -> None:
         due = link.last_frame_at + link.client.settings.liveness.transport_idle
-        self._agenda.at(due, Rank.LOOK, self._check_idle, link, link.replace_timer("idle"))
+        self._agenda.at(due, Rank.SILENCE, self._check_idle, link, link.replace_timer("idle"))
 
     def _check_idle(self, link: Link, serial: int) -> None:
         if link.serial["idle"] != serial or not link.server_open or link.lazy_beats:

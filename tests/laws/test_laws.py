@@ -132,10 +132,14 @@ def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str],
 def test_the_system_recovers_from_a_fault(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
 ) -> None:
-    """A retention horizon after its end nobody is refused, timed out or stale any more."""
+    """A retention horizon after its end nobody is refused, timed out or stale any more.
+
+    Some clients are told to stop, and come back with their next session: sessions are short beside the horizon.
+    """
     baseline = Settings().with_value("retention.horizon", 1200.0)
-    struck = plan((make_fault(fault_name), START, 2400.0), seconds=5400.0, baseline=baseline)
-    run = run_virtual(struck)
+    struck = plan((make_fault(fault_name), START, 2400.0), seconds=4800.0, baseline=baseline)
+    habits = replace(struck.fleet.habits, session_lifetime_seconds=200.0)
+    run = run_virtual(replace(struck, fleet=replace(struck.fleet, habits=habits)))
     times, scrapes = run.recording.times, run.recording.scrapes
     late = next(index for index, at in enumerate(times) if at > 2400 + 1200)
     for key, value in scrapes[-1].items():
