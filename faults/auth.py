@@ -13,16 +13,26 @@ if TYPE_CHECKING:
 RevocationReason = Literal["user_requested", "admin_revoked", "token_replay", "device_replaced", "security_policy"]
 """Why a session is revoked, as the original's control service says it."""
 
+_RATIOS = (
+    "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh",
+    "OpenAgentsKhalaWsAuthFailureRatioHigh",
+)
+_BY_BUILD = "OpenAgentsKhalaClientAuthFailureByBuildHigh"
+_RECONNECTS = "OpenAgentsKhalaClientReconnectSpike"
+_REFUSED = (*_RATIOS, _RECONNECTS, _BY_BUILD)
+"""The alerts that fire where clients are refused at the handshake again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyDrift(Fault):
     """The issuer signs with a key that the verifier has not loaded yet.
 
-    Clients are refused at the handshake with `unknown_kid` and keep retrying by their profile; sockets that are
-    already open stay open. Seen by: the auth-failure ratio.
+    Clients are refused at the handshake with `unknown_kid` and keep retrying by their profile; sockets that are already
+    open stay open. Seen by: the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A1",)
     kid: str = setting("sync-auth-v2", "key id that new tokens name")
 
@@ -35,11 +45,12 @@ class KeyDrift(Fault):
 class WrongSecret(Fault):
     """The issuer and the verifier hold different secrets under the same key id.
 
-    Clients are refused with `invalid_signature`: the key ids match, so key lists look right on both sides.
-    Seen by: the auth-failure ratio.
+    Clients are refused with `invalid_signature`: the key ids match, so key lists look right on both sides. Seen by: the
+    auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A2",)
     secret: str = setting("sync-auth-v1-mistyped", "name of the key material that signs new tokens")
 
@@ -52,11 +63,12 @@ class WrongSecret(Fault):
 class ClaimDrift(Fault):
     """The issuer writes one claim differently from what the verifier expects.
 
-    Clients are refused with `claim_mismatch`, whichever of the three claims it is: the metric does not tell.
-    Seen by: the auth-failure ratio.
+    Clients are refused with `claim_mismatch`, whichever of the three claims it is: the metric does not tell. Seen by:
+    the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A3",)
     claim: Literal["issuer", "audience", "claims_version"] = setting("audience", "claim that drifts")
     value: str = setting("drifted", "what the issuer writes there")
@@ -71,10 +83,12 @@ class ExpiredTokens(Fault):
     """Clients stop refreshing their tokens, and reconnect with old ones.
 
     All is well until a client reconnects later than its token's lifetime; from then on it is refused with
-    `token_expired` each time it tries. Seen by: the auth-failure ratio.
+    `token_expired` each time it tries. Seen by: the auth-failure ratios, and the reconnects and auth failures that
+    clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A4",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -86,10 +100,12 @@ class ExpiredTokens(Fault):
 class MissingToken(Fault):
     """A proxy drops the query string of the upgrade request, and the token with it.
 
-    Clients hold good tokens and are refused with `missing_token`. Seen by: the auth-failure ratio.
+    Clients hold good tokens and are refused with `missing_token`. Seen by: the auth-failure ratios, and the reconnects
+    and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A6",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -103,10 +119,11 @@ class ClockSkew(Fault):
 
     Ahead, it ends tokens early, with no leeway: `token_expired` for good tokens, also for new ones if it is ahead by
     more than their lifetime. Behind by more than 30 s, it refuses new ones as `token_not_yet_valid` and lets old ones
-    in. Seen by: the auth-failure ratio.
+    in. Seen by: the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A5",)
     clock: Literal["ahead", "behind"] = setting("ahead", "which way the clock is wrong")
     skew: Seconds = setting(400.0, "by how much", at_least=0.001)
@@ -121,10 +138,12 @@ class MalformedTokens(Fault):
     """Tokens are damaged before they reach the verifier, or are no tokens that it can read.
 
     A proxy cuts them, a library pads them, a build drops the key id: clients are refused for the reason that the
-    parameter names, and a new token is no better. Seen by: the auth-failure ratio.
+    parameter names, and a new token is no better. Seen by: the auth-failure ratios, and the reconnects and auth
+    failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A7",)
     reason: Literal[
         "invalid_token_format",
@@ -145,11 +164,12 @@ class MalformedTokens(Fault):
 class MissingClaims(Fault):
     """The verifier starts to require a session and a device in each token, and the issuer writes neither.
 
-    So it is when the server is deployed before the issuer: every client that connects is refused with
-    `invalid_claims`. Seen by: the auth-failure ratio.
+    So it is when the server is deployed before the issuer: every client that connects is refused with `invalid_claims`.
+    Seen by: the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A8",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -161,11 +181,12 @@ class MissingClaims(Fault):
 class ClaimType(Fault):
     """The verifier takes the user id for a number, and the issuer writes it as a text.
 
-    Clients are refused with `invalid_token`, the reason for anything else, which says nothing of the claim.
-    Seen by: the auth-failure ratio.
+    Clients are refused with `invalid_token`, the reason for anything else, which says nothing of the claim. Seen by:
+    the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A9",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -178,9 +199,11 @@ class ScopeDrift(Fault):
     """The issuer grants topics under names that the server does not know.
 
     The handshake succeeds, the join does, and the subscription is refused with `forbidden_topic`: people see nothing
-    new, and clients that try again add to the successes. Seen by: no alert; the auth-failure ratio falls.
+    new, and clients that try again add to the successes. Seen by: the reconnect spike of clients, which tells no
+    reason; the auth-failure ratios fall.
     """
 
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("A10", "O16")
     scopes: str = setting("org:rehearsal:worker_events", "what new tokens allow, with commas")
 
@@ -194,10 +217,11 @@ class TokenTooOld(Fault):
     """The verifier limits the age of tokens to less than the lifetime that the issuer gives them.
 
     A client that reconnects with a token that is still good by its own account is refused with `token_too_old`; a new
-    one is let in. Seen by: the auth-failure ratio.
+    one is let in. Seen by: the auth-failure ratios.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _RATIOS
     codes: ClassVar = ("A11",)
     max_age: Seconds = setting(60.0, "age after which a token is too old", at_least=0.001)
 
@@ -211,10 +235,11 @@ class MissingJti(Fault):
     """The verifier starts to guard against replayed tokens, and the issuer gives its tokens no id.
 
     Clients are refused with `missing_jti`; a server without that guard says `invalid_claims`. Seen by: the auth-failure
-    ratio.
+    ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A12",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -228,10 +253,11 @@ class RevokedTokens(Fault):
     """The list of revoked token ids has the ids of good tokens, also of those that are minted meanwhile.
 
     Clients are refused with `token_revoked` whatever they do; sockets that are open stay open, as a token is checked at
-    the handshake only. Seen by: the auth-failure ratio.
+    the handshake only. Seen by: the auth-failure ratios, and the reconnects and auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A12",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -243,10 +269,11 @@ class RevokedTokens(Fault):
 class WrongOrigin(Fault):
     """The list of origins that may connect lacks the one that clients come from.
 
-    They are refused with 403, as for a bad token, but before anything is counted. Seen by: no alert; handshakes become
-    fewer.
+    They are refused with 403, as for a bad token, but before anything is counted. Seen by: the reconnects and auth
+    failures that clients report; the server's own handshakes only become fewer.
     """
 
+    alerts: ClassVar = (_RECONNECTS, _BY_BUILD)
     codes: ClassVar = ("A18",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -259,10 +286,12 @@ class QueryTokenIgnored(Fault):
     """The server no longer reads the token in the query, and answers 401.
 
     Browsers with a cookie would still get in; clients that have nothing but their token loop for ever, and show an
-    endless wait. Seen by: the auth-failure ratio, as `missing_token`.
+    endless wait. Seen by: the auth-failure ratios, as `missing_token`, and the reconnects and auth failures that
+    clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A19",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -278,10 +307,12 @@ class RevocationWave(Fault):
     Open sockets are told `reauth_required` and end; whoever comes back with the old session gets a socket and is
     refused when it joins. That counts as a failed handshake each time, and a client that takes no notice loops, until
     the server forgets the session: then its access is back. A system that acts on revocations anyway, as that of the
-    contract `openagents-khala` does, remembers them beyond the injection's end. Seen by: the auth-failure ratio.
+    contract `openagents-khala` does, remembers them beyond the injection's end. Seen by: the auth-failure ratios, and
+    the auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = (*_RATIOS, _BY_BUILD)
     codes: ClassVar = ("A15",)
     reason: RevocationReason = setting("admin_revoked", "why, as clients are told")
     memory: Seconds = setting(900.0, "how long the server remembers", at_least=0)
@@ -324,10 +355,11 @@ class CompatibilityWindow(Fault):
 
     Sockets that are open stay open. Clients that reconnect get a socket and are refused when they join, with a reason
     that says they must be upgraded; old builds take no notice and loop. Below level 1, that share of the clients has
-    such a build. Seen by: the auth-failure ratio, and the client auth failures by build.
+    such a build. Seen by: the auth-failure ratios, and the auth failures that clients report, by build.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = (*_RATIOS, _BY_BUILD)
     codes: ClassVar = ("A17",)
     reason: Literal[
         "invalid_client_build",
@@ -359,11 +391,13 @@ _OUTSIDE: dict[str, tuple[tuple[str, Any], ...]] = {
 class MintOutage(Fault):
     """The token endpoint fails; for some of the clients, it is a brown-out.
 
-    Sockets stay open and tokens in hand still work; clients whose token has run out cannot reconnect, and ask again
-    by their backoff. The sync server sees nothing but fewer handshakes. Seen by: the mint failure ratio.
+    Sockets stay open and tokens in hand still work; clients whose token has run out cannot reconnect, and ask again by
+    their backoff. The sync server sees nothing but fewer handshakes. Seen by: the mint failure ratio, and the reconnect
+    spike of clients, as each failure to mint is another try to connect.
     """
 
     seen_by: ClassVar = ("token_mint",)
+    alerts: ClassVar = ("OpenAgentsKhalaTokenMintFailureRatioHigh", _RECONNECTS)
     codes: ClassVar = ("A13", "A14")
     answer: Literal["unavailable", "denied", "invalid_scope", "unauthenticated"] = setting(
         "unavailable", "the endpoint's answer: 503, 403, 422 or 401"

@@ -10,13 +10,17 @@ from simulator.conditions import CloseCode, DropConnections, Fault, LoseCursors,
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
 
+_RECONNECTS = "OpenAgentsKhalaClientReconnectSpike"
+_STALE = ("OpenAgentsRuntimeSyncStaleCursorSpike", "OpenAgentsKhalaStaleCursorRateHigh")
+
 
 @dataclass(frozen=True, slots=True)
 class NoHeartbeats(Fault):
     """Clients send no heartbeats at all, neither `sync:heartbeat` nor the socket's own.
 
     The server closes each socket 60 s after its last frame, before the channel can time out, and the client comes back:
-    people lose what they see for a moment once a minute. Seen by: no alert; disconnects rise as errors.
+    people lose what they see for a moment once a minute. Seen by: no alert, unless the fleet is large: 200 clients
+    report enough reconnects for the spike of them; disconnects rise as errors.
     """
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -35,6 +39,7 @@ class ZombieChannel(Fault):
     """
 
     seen_by: ClassVar = ("socket_timeout",)
+    alerts: ClassVar = ("OpenAgentsRuntimeSyncSocketTimeoutRateHigh",)
     codes: ClassVar = ("B9",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -78,12 +83,13 @@ class HungConnect(Fault):
 class TokenHerd(Fault):
     """Clients replace their token a fixed time before it ends, and reconnect for that without jitter.
 
-    Clients whose sockets outlived that time all reconnect at the start, and from then on as one herd, every lifetime
-    of a token less that time: by default every 270 s. Seen by: the reconnect spike of clients, if the fleet is large
-    enough; no other alert.
+    Clients whose sockets outlived that time all reconnect at the start, and from then on as one herd, every lifetime of
+    a token less that time: by default every 270 s. Seen by: the reconnect spike of clients, if the fleet is large
+    enough, such as 600 clients that stay open for an hour; no other alert.
     """
 
     seen_by: ClassVar = ("client_telemetry",)
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("A21",)
     ahead: Seconds = setting(30.0, "how long before a token's end it is replaced", at_least=0.001)
 
@@ -139,6 +145,7 @@ class EarlyReset(Fault):
     """
 
     seen_by: ClassVar = ("client_telemetry",)
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("B11",)
     code: CloseCode = setting(1012, "close code; 1006 ends the socket without a close frame", at_least=1000)
 
@@ -153,10 +160,12 @@ class EntityCursor(Fault):
     """Clients keep the sequence of an entity as the cursor of the topic that the entity's events come on.
 
     It is smaller than the topic's own: each return is answered with events that the client had already or, once the log
-    was pruned beyond it, with `stale_cursor`. Seen by: the stale-cursor spike.
+    was pruned beyond it, with `stale_cursor`. Seen by: the stale-cursor alerts, and the replay lag of those that forgot
+    their cursor.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = (*_STALE, "OpenAgentsKhalaReplayLagP95High")
     codes: ClassVar = ("C8",)
     entities: int = setting(20, "entities that a topic's events are about", at_least=2)
 
@@ -171,10 +180,12 @@ class LostCursors(Fault):
     """Clients lose their stored cursors, as after a fresh installation, and their sockets drop.
 
     Those that send no cursor get the whole log at once; those that send 0 for one, as the original's web, iOS and
-    desktop clients do, are told `stale_cursor` for ever once anything was pruned. Seen by: the stale-cursor spike where
-    the fleet has such clients; otherwise no alert, only the replay lag.
+    desktop clients do, are told `stale_cursor` for ever once anything was pruned. Seen by: the stale-cursor alerts and,
+    for their loop, the reconnect spike, where the fleet has such clients, of which ten are enough; with others no
+    alert, only a burst of replay lag.
     """
 
+    alerts: ClassVar = (*_STALE, _RECONNECTS)
     codes: ClassVar = ("C5", "C19")
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:

@@ -10,16 +10,22 @@ from simulator.conditions import Fault, PurgeTopics, ResetSequences, Seconds, se
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
 
+_STALE = ("OpenAgentsRuntimeSyncStaleCursorSpike", "OpenAgentsKhalaStaleCursorRateHigh")
+_STALE_AND_LAG = (*_STALE, "OpenAgentsKhalaReplayLagP95High")
+"""The alerts that fire where clients are told `stale_cursor`, forget their cursors and are sent all that is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class LongOffline(Fault):
     """A cohort of machines goes offline together and comes back together.
 
     If they were away for longer than the retention horizon, each is told `stale_cursor` when it returns: one burst,
-    after the injection's end. Seen by: the stale-cursor spike.
+    after the injection's end. Seen by: the stale-cursor alerts, if the time was longer than the horizon, such as one of
+    10 minutes; otherwise no alert.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE
     codes: ClassVar = ("C1",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -31,11 +37,12 @@ class LongOffline(Fault):
 class RetentionCut(Fault):
     """The retention horizon is set too short: a wrong unit, or a compaction that is too eager.
 
-    Clients that were away for a moment come back below the floor and are told `stale_cursor`; below level 1 the
-    horizon moves only part of the way. Seen by: the stale-cursor spike.
+    Clients that were away for a moment come back below the floor and are told `stale_cursor`; below level 1 the horizon
+    moves only part of the way. Seen by: the stale-cursor alerts, and the replay lag of those that forgot their cursor.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C2",)
     horizon: Seconds = setting(5.0, "retention horizon at full level", at_least=0.001)
 
@@ -49,10 +56,11 @@ class ResendZero(Fault):
     """Clients resume every topic with cursor 0, which is below the floor once anything was pruned.
 
     Each is told `stale_cursor`, resets its cursor to 0 and comes back: a loop that one client alone can keep up.
-    Seen by: the stale-cursor spike.
+    Seen by: the stale-cursor alerts and, for the loop, the reconnect spike of clients.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = (*_STALE, "OpenAgentsKhalaClientReconnectSpike")
     codes: ClassVar = ("C4", "C5")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -66,11 +74,13 @@ class Purge(Fault):
 
     Clients that were away for it come back and should be told `stale_cursor`. Where something was published again they
     are; but the floor of an empty topic is 0, so that in a quiet topic their cursors are taken, what they missed is
-    gone, and nobody says so. Seen by: the stale-cursor spike where topics are busy and no alert where they are not; the
-    verdict counts the clients that were not told as `purged_gap`.
+    gone, and nobody says so. Seen by: the stale-cursor alerts where topics are busy and enough clients were away, as of
+    400 that leave for a minute at a time, and no alert where not; the verdict counts the clients that were not told as
+    `purged_gap`.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE
     codes: ClassVar = ("C6",)
 
     def impulses(self, share: Share) -> tuple[Impulse, ...]:
@@ -100,10 +110,11 @@ class ReplayBudget(Fault):
     """The server allows clients to be a few events behind and no more, as a budget that was set too low does.
 
     Clients that were away for a moment are told `stale_cursor` with `replay_budget_exceeded`, although nothing that
-    they missed was deleted. Seen by: the stale-cursor spike.
+    they missed was deleted. Seen by: the stale-cursor alerts, and the replay lag of those that forgot their cursor.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C3",)
     most_events: int = setting(2, "events that a client may be behind", at_least=0)
 
@@ -133,10 +144,11 @@ class RetentionRunaway(Fault):
     """The retention job runs all the time and leaves each topic next to nothing.
 
     Clients that were away for a moment are told `stale_cursor` when they come back. Below level 1 it leaves more.
-    Seen by: the stale-cursor spike.
+    Seen by: the stale-cursor alerts, and the replay lag of those that forgot their cursor.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C12",)
     left: int = setting(2, "events that are left of each topic at full level", at_least=1)
     every: Seconds = setting(1.0, "how often the job runs", at_least=0.1)

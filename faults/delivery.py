@@ -10,6 +10,13 @@ from simulator.conditions import Fault, Seconds, setting, vary_interval
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Share
 
+_STALE_AND_LAG = (
+    "OpenAgentsRuntimeSyncStaleCursorSpike",
+    "OpenAgentsKhalaStaleCursorRateHigh",
+    "OpenAgentsKhalaReplayLagP95High",
+)
+"""The alerts that fire where clients are told `stale_cursor`, forget their cursors and are sent all that is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class CaptureStall(Fault):
@@ -46,11 +53,13 @@ class SlowSnapshot(Fault):
     """Cursors go stale, and the snapshots that clients are to recover by come late.
 
     The replay budget makes clients stale that were away for a moment, as after a burst. They wait for a snapshot
-    without getting updates, and ask again when they have waited too long. Seen by: the stale-cursor spike, which does
-    not tell that nobody recovers.
+    without getting updates, and ask again when they have waited too long. Seen by: the stale-cursor alerts and the
+    replay lag, none of which tells that nobody recovers; they end while it lasts, as who waits for a snapshot does not
+    ask again.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C20",)
     delay: Seconds = setting(45.0, "time from a question for a snapshot to its answer", at_least=0.001)
     most_events: int = setting(2, "events that a client may be behind", at_least=0)
@@ -65,11 +74,12 @@ class SnapshotOutage(Fault):
     """Cursors go stale, and the endpoint of the snapshots that clients are to recover by is down.
 
     The replay budget makes clients stale that were away for a moment, as after a burst. They ask for a snapshot again
-    and again and get no updates until one is there. Seen by: the stale-cursor spike, which does not tell that nobody
-    recovers.
+    and again and get no updates until one is there. Seen by: the stale-cursor alerts and the replay lag, none of which
+    tells that nobody recovers; they end while it lasts, as who waits for a snapshot does not ask again.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C20",)
     most_events: int = setting(2, "events that a client may be behind", at_least=0)
 
@@ -169,10 +179,11 @@ class PublishFlood(Fault):
     """A publisher sends many times as many events as it should, and a replay budget is in force.
 
     Clients that were away for a moment come back too far behind, and are told `stale_cursor` with
-    `replay_budget_exceeded`. Seen by: the stale-cursor spike.
+    `replay_budget_exceeded`. Seen by: the stale-cursor alerts, and the replay lag.
     """
 
     seen_by: ClassVar = ("replay_catchup_duration_ms",)
+    alerts: ClassVar = _STALE_AND_LAG
     codes: ClassVar = ("C3", "C15")
     factor: float = setting(100.0, "how many times as many events are published at full level", at_least=1)
 

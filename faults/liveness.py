@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
 _FOR_EVER = 365 * 86400.0
 
+_TIMEOUTS = "OpenAgentsRuntimeSyncSocketTimeoutRateHigh"
+_RECONNECTS = "OpenAgentsKhalaClientReconnectSpike"
+
 
 @dataclass(frozen=True, slots=True)
 class SilentClients(Fault):
     """Clients stop sending `sync:heartbeat` and keep their sockets open, as a bad build does.
 
-    The server closes each channel 60 to 75 s later, the client reconnects, and it happens again: four such clients
-    are enough for the threshold. Seen by: the timeout rate.
+    The server closes each channel 60 to 75 s later, the client reconnects, and it happens again: four such clients are
+    enough for the threshold. Seen by: the timeout rate.
     """
 
     seen_by: ClassVar = ("socket_timeout",)
+    alerts: ClassVar = (_TIMEOUTS,)
     codes: ClassVar = ("B1",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -41,10 +45,12 @@ class SilentClients(Fault):
 class ShortTimeout(Fault):
     """The server's heartbeat timeout is set below the clients' heartbeat interval.
 
-    Healthy clients are timed out between two heartbeats and reconnect, over and over. Seen by: the timeout rate.
+    Healthy clients are timed out between two heartbeats and reconnect, over and over. Seen by: the timeout rate, and
+    the reconnect spike of clients.
     """
 
     seen_by: ClassVar = ("socket_timeout",)
+    alerts: ClassVar = (_TIMEOUTS, _RECONNECTS)
     codes: ClassVar = ("B2",)
     timeout: Seconds = setting(10.0, "silence after which a channel times out", at_least=0.001)
 
@@ -57,10 +63,12 @@ class ShortTimeout(Fault):
 class BlackHole(Fault):
     """Packets between clients and the server vanish, and neither end is told.
 
-    Clients find out by an unanswered heartbeat and cannot connect again; the server closes silent sockets after
-    60 s, as lost and not as timed out. Seen by: no alert; only the connection counters move.
+    Clients find out by an unanswered heartbeat and cannot connect again; the server closes silent sockets after 60 s,
+    as lost and not as timed out. Seen by: the reconnect spike of clients; of the server's metrics, only the connection
+    counters move.
     """
 
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("B3",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -126,10 +134,11 @@ class SlowConsumer(Fault):
 
     A client is told `slow_consumer` and misses the update for now; after three times in a row its channel ends. It
     comes back, replays what it missed, and is slow again. The original's limit of 64 topics cannot be reached with its
-    four. Seen by: no alert; `socket_slow_consumer` counts it, and no rule reads that.
+    four. Seen by: the reconnect spike of clients; `socket_slow_consumer` counts it, and no rule reads that.
     """
 
     seen_by: ClassVar = ("socket_slow_consumer",)
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("B14",)
     read_interval: Seconds = setting(10.0, "how long a client takes before it reads on", at_least=0.001)
     queue_limit: int = setting(2, "topics that may wait for it", at_least=1)

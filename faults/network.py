@@ -10,6 +10,8 @@ from simulator.conditions import CloseCode, Fault, Seconds, setting
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Share
 
+_RECONNECTS = "OpenAgentsKhalaClientReconnectSpike"
+
 
 @dataclass(frozen=True, slots=True)
 class SlowAccept(Fault):
@@ -31,10 +33,11 @@ class SlowAccept(Fault):
 class HungUpgrade(Fault):
     """The server takes connections and does not answer their upgrade requests.
 
-    Sockets that are open stay open. Clients that reconnect hang up and try again, or wait as long as it lasts, which
-    is what phoenix.js does. Seen by: no alert; handshakes stop, and the failure ratio with them.
+    Sockets that are open stay open. Clients that reconnect hang up and try again, or wait as long as it lasts, which is
+    what phoenix.js does. Seen by: the reconnect spike of clients; handshakes stop, and the failure ratios with them.
     """
 
+    alerts: ClassVar = (_RECONNECTS,)
     codes: ClassVar = ("B7",)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -46,10 +49,12 @@ class HungUpgrade(Fault):
 class AcceptThenDrop(Fault):
     """The server accepts a socket and ends it at once, as a proxy does whose upstream is gone.
 
-    Every handshake is a success, and nobody gets an update. Clients whose backoff ends with an open socket, as that
-    of phoenix.js does, come back within milliseconds. Seen by: no alert; handshakes rise while connections fall.
+    Every handshake is a success, and nobody gets an update. Clients whose backoff ends with an open socket, as that of
+    phoenix.js does, come back within milliseconds. Seen by: the reconnect spike of clients; handshakes rise while
+    connections fall.
     """
 
+    alerts: ClassVar = (_RECONNECTS,)
     code: CloseCode = setting(1006, "close code; 1006 ends the socket without a close frame", at_least=1000)
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
@@ -93,13 +98,19 @@ class AgeLimit(Fault):
 class Overload(Fault):
     """What stands behind the handshake takes only so many upgrades per second, as a pool of connections does.
 
-    The others are turned away or held, and who is turned away comes again. A 401 is counted as `invalid_token`
-    and makes clients throw good tokens away; 503, 500 and 429 are not counted. Who is held may find its
-    token expired when its turn comes. Below level 1 there is more room.
-    Seen by: the auth-failure ratio, if some get a 401; else by no alert.
+    The others are turned away or held, and who is turned away comes again. A 401 is counted as `invalid_token` and
+    makes clients throw good tokens away; 503, 500 and 429 are not counted. Who is held may find its token expired when
+    its turn comes. Below level 1 there is more room. Seen by: the reconnect spike of clients, if it lasts, and, where
+    some get a 401, the auth-failure ratios and the auth failures that clients report.
     """
 
     seen_by: ClassVar = ("socket_auth",)
+    alerts: ClassVar = (
+        "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh",
+        "OpenAgentsKhalaWsAuthFailureRatioHigh",
+        "OpenAgentsKhalaClientAuthFailureByBuildHigh",
+        _RECONNECTS,
+    )
     codes: ClassVar = ("A20", "C22")
     rate: float = setting(0.2, "upgrades per second that are let in", at_least=0.001)
     burst: int = setting(1, "upgrades that are let in at once after a pause", at_least=1)

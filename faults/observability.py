@@ -213,10 +213,11 @@ class DilutedRatio(Fault):
     """Clients get in, are thrown out at once and come back: a loop after the handshake.
 
     Nobody in the loop gets an update, and each round counts as a successful handshake: it pushes a failure ratio down
-    while others, with the same service, are refused for their tokens. Give it a `cohort` of its own beside a fault
-    that refuses. Seen by: no alert; it hides what one would see.
+    while others, with the same service, are refused for their tokens. Give it a `cohort` of its own beside a fault that
+    refuses. Seen by: the reconnect spike of clients; it hides what the auth-failure ratios would see.
     """
 
+    alerts: ClassVar = ("OpenAgentsKhalaClientReconnectSpike",)
     codes: ClassVar = ("O16",)
     code: CloseCode = setting(1011, "code that the server ends each socket with", at_least=1000)
 

@@ -24,7 +24,6 @@ from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
 from simulator.report import catalogue
-from simulator.report.sightings import alerts_for
 from simulator.report.terminal import render
 from simulator.report.verdict import Verdict, worst_of
 from simulator.scenario.loading import load_scenario
@@ -116,12 +115,11 @@ def show_faults(name: Annotated[str | None, typer.Argument(help="A fault to expl
     """List the faults, or explain one."""
     faults = load_faults()
     if name is None:
-        seen_by = {name: alerts_for(fault) for name, fault in faults.items()}
-        Console().print(catalogue.list_faults(faults, seen_by))
+        Console().print(catalogue.list_faults(faults))
         return
     if name not in faults:
         raise unknown_name("fault", name, faults)
-    Console().print(catalogue.explain_fault(name, faults[name], alerts_for(faults[name])))
+    Console().print(catalogue.explain_fault(name, faults[name]))
 
 
 @app.command()

@@ -37,6 +37,7 @@ class PlanFactory(Protocol):
         baseline: Settings | None = None,
         profile: str = "reference",
         initialise: bool = True,
+        session_lifetime_seconds: float = 600.0,
     ) -> Plan:
         """Return the plan."""
         ...
@@ -51,6 +52,7 @@ def _plan(
     baseline: Settings | None = None,
     profile: str = "reference",
     initialise: bool = True,
+    session_lifetime_seconds: float = 600.0,
 ) -> Plan:
     base = baseline or Settings().with_value("retention.horizon", 120.0)
     named = [(f"fault-{number}", *entry) for number, entry in enumerate(faults)]
@@ -61,7 +63,7 @@ def _plan(
         begun = [(name, fault) for name, fault, start, _ in named if start == time]
         impulses = tuple((name, impulse) for name, fault in begun for impulse in fault.impulses(share))
         steps.append(Step(time, Conditions.fold(base, active), impulses))
-    habits = Habits(session_lifetime_seconds=600, offline_seconds=60, topics=TOPICS)
+    habits = Habits(session_lifetime_seconds, offline_seconds=60, topics=TOPICS)
     fleet = Fleet((PROFILES[profile],) * clients, habits, publish_rate=0.25, ramp_seconds=10)
     return Plan(seed, seconds, fleet, 15.0, 5.0, initialise, tuple(steps))
 

@@ -59,12 +59,12 @@ def test_scenarios_lists_every_shipped_scenario_with_its_summary() -> None:
         assert load_scenario(name).scenario.summary in printed
 
 
-def test_faults_lists_every_fault_and_the_alert_that_should_see_it() -> None:
+def test_faults_lists_every_fault_and_the_alerts_that_it_fires() -> None:
     printed = _run("faults")
     for name in load_faults():
         assert name in printed
-    assert "seen by OpenAgentsRuntimeSyncSocketTimeoutRateHigh" in printed
-    assert "seen by no alert" in printed
+    assert "alerts: OpenAgentsRuntimeSyncSocketTimeoutRateHigh" in printed
+    assert "alerts: none" in printed
 
 
 def test_a_fault_is_explained_with_its_parameters(fault_name: str) -> None:
@@ -74,8 +74,8 @@ def test_a_fault_is_explained_with_its_parameters(fault_name: str) -> None:
         assert declared.help in printed
 
 
-def test_a_fault_names_the_alerts_of_every_shipped_rule_file_that_would_see_it() -> None:
-    (line,) = [line for line in _run("faults", "auth.key-drift").splitlines() if line.startswith("Seen by: ")]
+def test_a_fault_names_the_alerts_of_every_shipped_rule_file_that_it_fires() -> None:
+    (line,) = [line for line in _run("faults", "auth.key-drift").splitlines() if line.startswith("Alerts of ")]
     assert "OpenAgentsKhalaWsAuthFailureRatioHigh" in line
     assert "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh" in line
 

@@ -94,6 +94,9 @@ class Fault:
     seen_by: ClassVar[tuple[str, ...]] = ()
     """Instruments that show the fault, by the names in `simulator/core/metrics.py`; empty if none does."""
 
+    alerts: ClassVar[tuple[str, ...]] = ()
+    """Alerts of the shipped rules that it fires, and no others, in the rehearsal that docs/faults.md describes."""
+
     codes: ClassVar[tuple[str, ...]] = ()
     """Entries of the fault catalogue that it covers, such as `A5`; docs/faults.md lists them."""
 

@@ -37,6 +37,7 @@ def fault_info(name: str, fault: type[Fault]) -> models.FaultInfo:
         summary=summary_of(fault),
         description=inspect.cleandoc(fault.__doc__ or ""),
         seen_by=fault.seen_by,
+        alerts=fault.alerts,
         momentary=fault.is_momentary(),
         parameters=tuple(
             models.ParameterInfo(name=key, unit=declared.unit, default=declared.default, help=declared.help)

@@ -51,6 +51,7 @@ class FaultInfo(_Model):
     summary: str = Field(description="what breaks, in one sentence")
     description: str = Field(description="what breaks, what a person would see, which alert should see it")
     seen_by: tuple[str, ...] = Field(description="the instruments that show it")
+    alerts: tuple[str, ...] = Field(description="the alerts of the shipped rules that it fires")
     momentary: bool = Field(description="whether it happens once, so that it takes no `for`")
     parameters: tuple[ParameterInfo, ...] = Field(description="its parameters")
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from simulator.scenario.schema import Scenario
 
 
+NOT_REHEARSED = "not rehearsed, as it needs a live system"
+
+
 def list_scenarios(scenarios: Iterable[Scenario]) -> Table:
     """Return the list of shipped scenarios."""
     return _list(
@@ -33,14 +36,12 @@ def list_incidents(incidents: Iterable[Scenario]) -> Table:
     return _list((s.scenario, s.summary, s.source or "no source given") for s in incidents)
 
 
-def list_faults(faults: Mapping[str, type[Fault]], alerts: Mapping[str, Sequence[str]]) -> Table:
-    """Return the list of faults; `alerts` has the shipped alerts that should see each."""
-    return _list(
-        (name, summary_of(fault), f"seen by {', '.join(alerts[name]) or 'no alert'}") for name, fault in faults.items()
-    )
+def list_faults(faults: Mapping[str, type[Fault]]) -> Table:
+    """Return the list of faults, each with the alerts of the shipped rules that fire."""
+    return _list((name, summary_of(fault), f"alerts: {_alerts(fault)}") for name, fault in faults.items())
 
 
-def explain_fault(name: str, fault: type[Fault], alerts: Sequence[str]) -> RenderableType:
+def explain_fault(name: str, fault: type[Fault]) -> RenderableType:
     """Return all there is to know about a fault."""
     parameters = settings_of(fault).values()
     rows = ((p.name, p.show(p.default), p.unit, p.help) for p in parameters)
@@ -53,9 +54,15 @@ def explain_fault(name: str, fault: type[Fault], alerts: Sequence[str]) -> Rende
     ]
     if parameters:
         parts += [_table(("parameter", "default", "takes", "what it is"), rows), Text("")]
-    parts.append(Text(f"Seen by: {', '.join(alerts) or 'no alert of the shipped rules'}"))
+    parts.append(Text(f"Alerts of the shipped rules: {_alerts(fault)}"))
     parts.append(Text(f"On a timeline: - {{at: 5m, inject: {name}{example}}}"))
     return Group(*parts)
+
+
+def _alerts(fault: type[Fault]) -> str:
+    if fault.live_only:
+        return NOT_REHEARSED
+    return ", ".join(fault.alerts) or "none"
 
 
 def list_knobs() -> Table:

@@ -42,7 +42,7 @@ def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
     routed_to: tuple[str, ...] = (),
 ) -> AlertEntry:
     """Return a rule's entry; `seen_by` has the metrics that show each injection, `reads` those the rule reads."""
-    cause = explain(rule.pending_at, injections, seen_by, reads)
+    cause = explain(rule.pending_at, injections, seen_by, reads, rule.rule.alert)
     firing = rule.firing_at
     return AlertEntry(
         alert=rule.rule.alert,
@@ -65,7 +65,7 @@ def describe_alert(  # noqa: PLR0913  # a rule, and all that explains it
                 pending_at_s=episode.pending_at,
                 firing_at_s=episode.firing_at,
                 resolved_at_s=episode.resolved_at,
-                injection=_id(explain(episode.pending_at, injections, seen_by, reads)),
+                injection=_id(explain(episode.pending_at, injections, seen_by, reads, rule.rule.alert)),
             )
             for episode in rule.episodes
         ),
@@ -85,19 +85,22 @@ def explain(
     injections: Sequence[Injection],
     seen_by: Mapping[str, frozenset[str]],
     reads: frozenset[str],
+    alert: str,
 ) -> Injection | None:
     """Return the injection that explains why a rule became active, or None if none does.
 
     That is the last one to begin before, among those whose fault is seen by a metric that the rule reads; if there is
-    none, the last of those that name no metric, such as knobs set directly. An incident that only brought the alert
-    about by some detour explains nothing by itself: whoever expects that names it in the expectation.
+    none, the last of those that document the alert, as one does that brings it about by a detour; if there is none, the
+    last of those that name no metric, such as knobs set directly. Any other detour explains nothing by itself: whoever
+    expects it names the injection in the expectation.
     """
     if active_at is None:
         return None
     begun = [injection for injection in injections if injection.at <= active_at]
     fitting = [injection for injection in begun if seen_by[injection.id] & reads]
     unknown = [injection for injection in begun if not seen_by[injection.id]]
-    candidates = fitting or unknown
+    documented = [injection for injection in begun if alert in injection.fault.alerts]
+    candidates = fitting or documented or unknown
     return candidates[-1] if candidates else None
 
 

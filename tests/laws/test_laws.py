@@ -129,25 +129,6 @@ def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str],
     assert Conditions.fold(baseline, []) == Conditions(baseline)
 
 
-def test_the_system_recovers_from_a_fault(
-    plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
-) -> None:
-    """A retention horizon after its end nobody is refused, timed out or stale any more.
-
-    Some clients are told to stop, and come back with their next session: sessions are short beside the horizon.
-    """
-    baseline = Settings().with_value("retention.horizon", 1200.0)
-    struck = plan((make_fault(fault_name), START, 2400.0), seconds=4800.0, baseline=baseline)
-    habits = replace(struck.fleet.habits, session_lifetime_seconds=200.0)
-    run = run_virtual(replace(struck, fleet=replace(struck.fleet, habits=habits)))
-    times, scrapes = run.recording.times, run.recording.scrapes
-    late = next(index for index, at in enumerate(times) if at > 2400 + 1200)
-    for key, value in scrapes[-1].items():
-        harm = key[0] in ("socket_timeout", "token_mint", "socket_auth", "replay_catchup_duration_ms")
-        if harm and {"error", "timeout", "stale_cursor"} & set(key):
-            assert value == scrapes[late][key], key
-
-
 def test_a_fault_moves_the_instruments_that_should_see_it(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
 ) -> None:

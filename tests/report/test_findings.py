@@ -266,6 +266,14 @@ def test_knobs_set_directly_explain_what_no_fault_does(desk: Desk) -> None:
     assert cause(desk, knobs, silent, alert="Timeout") == "silent"
 
 
+def test_a_detour_that_a_fault_documents_explains_what_no_metric_that_shows_a_fault_does(desk: Desk) -> None:
+    knobs, drift = desk.injection("knobs", "set", at=600), desk.injection("drift", at=100)
+    timeouts = desk.injection("timeouts", "liveness.silent-clients", at=700)
+    assert cause(desk, drift, knobs, timeouts, alert="OpenAgentsKhalaClientReconnectSpike") == "drift"
+    herd = desk.injection("herd", "client.token-herd", at=50)  # shown by what clients report, and not by a timeout
+    assert cause(desk, herd, timeouts, alert="Timeout") == "timeouts"
+
+
 def test_injections_that_other_metrics_show_explain_nothing(desk: Desk) -> None:
     first, second = desk.injection("first", at=100), desk.injection("second", "auth.mint-outage", at=500)
     assert cause(desk, first, second, alert="Stale") is None
