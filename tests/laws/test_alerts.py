@@ -124,8 +124,11 @@ def test_a_fault_that_documents_nothing_and_touches_nobody_breaks_the_law(tmp_pa
 
 # --- over more seeds and levels
 
-BY_CHANCE = {"auth.compatibility-window": {"OpenAgentsKhalaReplayLagP95High"}}
-"""What fires with some seeds: there, if many of those who gave up come back long after the end, one by one."""
+BY_CHANCE = {
+    "auth.compatibility-window": {"OpenAgentsKhalaReplayLagP95High"},
+    "liveness.poll-guard": {"OpenAgentsKhalaClientReconnectSpike"},
+}
+"""What fires with some seeds: if many of those who gave up come back late, one by one; if enough loop at once."""
 
 
 @pytest.mark.soak
