@@ -355,7 +355,8 @@ class CompatibilityWindow(Fault):
 
     Sockets that are open stay open. Clients that reconnect get a socket and are refused when they join, with a reason
     that says they must be upgraded; old builds take no notice and loop. Below level 1, that share of the clients has
-    such a build. Seen by: the auth-failure ratios, and the auth failures that clients report, by build.
+    such a build. Seen by: the auth-failure ratios, and the auth failures that clients report, by build; at times also
+    the replay lag, when they are back.
     """
 
     seen_by: ClassVar = ("socket_auth",)

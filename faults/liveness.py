@@ -155,8 +155,8 @@ class PollGuard(Fault):
 
     Clients that stay connected notice nothing. One that reconnects is told `rate_limited`, retries by its backoff,
     which is shorter than the interval, and is never served again. Below level 1 the interval is shorter. A registry
-    that is too small forgets who asked, and lets some in by chance. Seen by: no alert; handshakes rise, and all of them
-    succeed.
+    that is too small forgets who asked, and lets some in by chance. Seen by: no
+    alert, or, if enough clients loop, the reconnect spike of them; handshakes rise, and all of them succeed.
     """
 
     codes: ClassVar = ("B15", "B16")
