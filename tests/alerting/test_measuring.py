@@ -65,6 +65,19 @@ def test_where_there_is_no_result_there_is_no_number(
     assert answer(prometheus, query, at, after) is None
 
 
+@pytest.mark.parametrize(("at", "after"), [(1800.5, None), (None, 1800.5)])
+def test_a_question_about_a_time_after_the_end_has_no_answer(
+    prometheus: PrivatePrometheus, at: float | None, after: float | None
+) -> None:
+    assert answer(prometheus, "rising > 0", at, after) is None
+
+
+def test_times_are_counted_from_the_prometheus_own_time_of_the_runs_start(prometheus: PrivatePrometheus) -> None:
+    asked = [Question("rising", HERE, at=60), Question("rising >= 700", HERE, after=60), Question("up", HERE, at=61)]
+    assert measure(prometheus, asked, end=60, step=15, began=600) == (660, None, None)
+    assert measure(prometheus, asked, end=120, step=15, began=600) == (660, 45, None)
+
+
 @pytest.mark.parametrize(("at", "after"), [(600, None), (None, 0)])
 def test_several_results_are_an_input_error_with_its_place(
     prometheus: PrivatePrometheus, at: float | None, after: float | None

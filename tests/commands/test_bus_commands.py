@@ -52,6 +52,14 @@ def answers(service: Service) -> int:
         return error.code
 
 
+def is_there(service: Service) -> bool:
+    """Tell whether a server answers at all."""
+    try:
+        return answers(service) == 200
+    except OSError:
+        return False
+
+
 def journal(service: Service) -> list[dict[str, Any]]:
     """Return what a controller wrote down."""
     url, token = service.environment["SYNCSTORM_URL"], service.environment["SYNCSTORM_TOKEN"]
@@ -157,6 +165,19 @@ def test_killing_the_broker_brings_a_server_elsewhere_back_to_the_baseline_until
         wait_for_line(follower.process, r"^server: the broker at mqtt://127\.0\.0\.1:\d+ is away")
 
 
+def test_a_halt_on_the_bus_takes_effect_while_the_loop_of_a_server_elsewhere_stands_still(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    # Only a halt can end this: the stall and its lease are longer than the test has patience.
+    with serve(tmp_path, broker, "--steer", "--lease", "10m") as controller, serve(tmp_path, broker) as follower:
+        block_until(lambda: presence(controller, follower.names[0]) == ["node_joined"])
+        stalled = controller.run("fault", "inject", "liveness.loop-stall", "--set", "stall=10m", "--for", "10m")
+        assert stalled.returncode == 0, stalled.stderr
+        block_until(lambda: not is_there(follower))
+        assert controller.run("fault", "halt").returncode == 0
+        assert is_there(follower)
+
+
 def test_a_fleet_elsewhere_follows_and_one_of_another_population_says_how_to_start_it(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
@@ -200,11 +221,12 @@ def test_what_is_published_to_a_topic_of_the_bus_comes_out_of_a_server_that_stan
                 publishing = asyncio.create_task(stay_connected(bus.broker, "load", publish, heard.append))
                 update = await dialogue.wait_for("sync:update_batch")
                 assert event in [entry["payload"] for entry in update.payload["updates"]]
+                refusal = r"unknown topic 'runtime.notificatons' \(did you mean 'runtime.notifications'"
+                await asyncio.to_thread(wait_for_line, service.process, refusal)
                 publishing.cancel()
                 await asyncio.wait([publishing])
 
         listen(broker, "nothing", story)
-        wait_for_line(service.process, r"unknown topic 'runtime.notificatons' \(did you mean 'runtime.notifications'")
 
 
 def mint(service: Service) -> str:

@@ -106,6 +106,10 @@ def test_whoever_has_no_way_to_tokens_is_refused(arguments: tuple[str, ...]) -> 
         ("serve --lease 11m", "lease: a lease is above 0s and at most 600s"),
         ("gameday --own-clients 3", "--own-clients: the other clients come over a bus"),
         ("gameday --own-clients 501 --bus mqtt://h", "--own-clients: the scenario has 500 clients"),
+        (
+            "gameday --own-clients 3 --bus mqtt://h --access-secret x --set monitoring.contract=openagents-khala",
+            "--own-clients: the contract openagents-khala has what clients tell, and nobody would scrape the others",
+        ),
         ("fleet --members 5", "--members: '5' does not say which clients"),
         ("fleet --members 50-100", "--members: there are no clients 50 to 100"),
         ("fleet --bus mqtt://127.0.0.1:9", "--bus-token: a fleet that follows a bus needs its token"),

@@ -196,7 +196,12 @@ class World:
     """One controller and one node on a bus, each with what it complained about."""
 
     def __init__(
-        self, mosquitto: Mosquitto, lease: float = 30.0, token: str = TOKEN, population: Population = POPULATION
+        self,
+        mosquitto: Mosquitto,
+        lease: float = 30.0,
+        token: str = TOKEN,
+        population: Population = POPULATION,
+        role: str = "fleet",
     ) -> None:
         self.bus = Bus(parse_broker(mosquitto.url, {}), Seal(TOKEN, time.time), "drill")
         self.lease = lease
@@ -215,7 +220,7 @@ class World:
             self.clients.forget,
         )
         theirs = Bus(self.bus.broker, Seal(token, time.time), "drill")
-        card = Card("node-1", "fleet", population, range(population.size))
+        card = Card("node-1", role, population, range(population.size))
         self.node = BusNode(theirs, card, self.follower, self.clients, self.problems.append)
 
     def begin_run(self, name: str) -> None:
@@ -598,7 +603,7 @@ def test_a_controller_hears_whom_each_injection_reached_and_how_a_node_stands(br
 
 @pytest.mark.parametrize(("role", "heard"), [("server", {"starved": {2, 19}}), ("fleet", None)])
 def test_a_controller_hears_of_silent_losses_from_servers_and_from_nobody_else(
-    broker: Mosquitto, role: RoleName, heard: dict[str, set[int]] | None
+    broker: Mosquitto, role: str, heard: dict[str, set[int]] | None
 ) -> None:
     world = World(broker, role=role)
     world.clients.lost = {"starved": {2, 19}}

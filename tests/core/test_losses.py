@@ -324,3 +324,18 @@ def test_a_client_that_is_none_of_the_populations_is_not_counted() -> None:
     stranger.receive(0.0, Subscribe(("a",), {}), bench.settings)
     bench.publish(stranger)
     assert bench.found() == {}
+
+
+# --- another run
+
+
+def test_after_a_new_beginning_only_what_is_lost_from_then_on_counts() -> None:
+    bench = Bench()
+    bench.publish(count=5)
+    bench.topic.purge()
+    bench.subscribe(1, cursor=3)
+    assert bench.found() == {"purged_gap": {1}}
+    bench.server.losses.forget()
+    assert bench.found() == {}
+    bench.subscribe(2, cursor=3)
+    assert bench.found() == {"purged_gap": {2}}

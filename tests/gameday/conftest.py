@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SPREAD_SECONDS = 0.7
 """Between two starts, as each takes a while of a processor."""
 
+MORE = {"minute": ["--alertmanager", "alertmanager.yaml"], "short": ["--duration", "8s"]}
+"""What some of the scripted ones are started with, too."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark that says which game day a test looks at."""
@@ -56,4 +59,4 @@ def _make(name: str, folder: Path) -> Day:
         return Day(folder, list(BY_HAND))
     (folder / f"{name}.yaml").write_text(SCRIPTED[name])
     arguments = ["gameday", f"{name}.yaml", "--out", "out"]
-    return Day(folder, arguments + (["--alertmanager", "alertmanager.yaml"] if name == "minute" else []))
+    return Day(folder, arguments + MORE.get(name, []))

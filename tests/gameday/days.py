@@ -40,6 +40,11 @@ class Outcome:
         (entry,) = [entry for entry in self.verdict["expectations"] if entry["alert"] == alert]
         return entry["outcome"], entry["detail"]
 
+    def measure(self, what: str) -> dict[str, Any]:
+        """Return what became of a measure."""
+        (entry,) = [entry for entry in self.verdict["expectations"] if entry["what"] == what]
+        return dict(entry)
+
     def alert(self, name: str) -> dict[str, Any]:
         """Return an alert's entry."""
         (entry,) = [entry for entry in self.verdict["alerts"] if entry["alert"] == name]

@@ -51,6 +51,17 @@ expect:
   - fires: {{alert: Timeout, within: 25s, resolves_within: 20s, routed_to: slack}}
   - fires: {{alert: TimeoutsOfAMinute}}
   - fires: {{alert: Auth, within: 15s, routed_to: pagerduty}}
+  - measures:
+      what: handshakes refused
+      query: sum(openagents_runtime_sync_socket_auth_count{{status="error"}})
+      at: 40s
+      at_least: 10
+  - measures:
+      what: time until a client timed out
+      query: sum(openagents_runtime_sync_socket_timeout_count{{status="timeout"}}) > 0
+      after: 15s
+      at_most: 14s
+  - measures: {{what: clients that lost something silently, losses: purged_gap, equals: 0}}
   - no_other_alerts
 """
 
@@ -127,6 +138,19 @@ expect:
   - silent: {{alert: Down}}
 """
 
+SHORT = f"""
+scenario: short
+summary: A day that ends before it has seen what it was to show.
+seed: 3
+duration: 10m
+fleet: {{clients: 20, session_lifetime: 10m, ramp: 1s}}
+monitoring: {QUICK}
+expect:
+  - measures: {{what: targets, query: sum(up), at: 3s, equals: 2, tolerance: 0}}
+  - measures: {{what: targets later, query: sum(up), at: 30s, equals: 2, tolerance: 0}}
+  - measures: {{what: how soon there are targets later, query: sum(up) > 1, after: 30s, at_most: 5s}}
+"""
+
 OWN = f"""
 scenario: own
 seed: 3
@@ -144,4 +168,4 @@ BY_HAND = [
     *("fleet.clients=40", "fleet.session_lifetime=5s", "fleet.offline=500ms", "fleet.ramp=1s"),
     *("fleet.profiles={desktop: 1}", "monitoring.scrape_interval=1s", "monitoring.evaluation_interval=1s"),
 ]
-SCRIPTED = {"minute": MINUTE, "stalled": STALLED, "unseen": UNSEEN, "closed": CLOSED, "own": OWN}
+SCRIPTED = {"minute": MINUTE, "stalled": STALLED, "unseen": UNSEEN, "closed": CLOSED, "own": OWN, "short": SHORT}

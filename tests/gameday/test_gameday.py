@@ -124,6 +124,27 @@ def test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says(day: D
     assert day.processes() == []
 
 
+@pytest.mark.day("minute")
+def test_measures_are_asked_of_the_live_prometheus_in_the_runs_own_time(day: Day) -> None:
+    outcome = day.end()
+    refused, timed_out = outcome.measure("handshakes refused"), outcome.measure("time until a client timed out")
+    assert (refused["outcome"], timed_out["outcome"]) == ("met", "met"), outcome.shown
+    assert refused["measured"] >= 10
+    assert 1 <= timed_out["measured"] <= 14, "a client's heartbeat may be 4 s old before it times out"
+    assert outcome.measure("clients that lost something silently")["measured"] == 0
+
+
+@pytest.mark.day("short")
+def test_what_a_day_that_was_cut_short_did_not_live_to_see_is_inconclusive_and_no_pass(day: Day) -> None:
+    outcome = day.end()
+    assert (outcome.exit_code, outcome.verdict["verdict"]) == (4, "INCONCLUSIVE"), outcome.shown
+    assert outcome.measure("targets")["outcome"] == "met"
+    for what in ("targets later", "how soon there are targets later"):
+        entry = outcome.measure(what)
+        assert (entry["measured"], entry["outcome"]) == (None, "inconclusive")
+        assert re.match(r"the run ended at 8\S*, before 30s, and it was to be", entry["detail"]), entry["detail"]
+
+
 @pytest.mark.day("stalled")
 def test_a_loop_that_stands_still_times_out_clients_that_were_never_silent(day: Day) -> None:
     outcome = day.end()

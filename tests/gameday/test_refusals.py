@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gameday.days import command
+from tests.gameday.days import Day, command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,31 @@ def refusal(folder: Path, *arguments: str) -> tuple[int, str]:
 def test_what_does_not_fit_is_one_line(tmp_path: Path, arguments: tuple[str, ...], code: int, said: str) -> None:
     found, line = refusal(tmp_path, *arguments)
     assert (found, said in line) == (code, True), line
+
+
+QUERY = """
+scenario: asks
+duration: 1h
+monitoring: {scrape_interval: 1s, evaluation_interval: 1s}
+expect:
+  - measures: {what: something, query: 'sum(up', at: 5s, at_least: 1}
+"""
+
+
+def test_a_measure_that_prometheus_does_not_take_is_refused_before_the_day_and_not_after_it(tmp_path: Path) -> None:
+    (tmp_path / "asks.yaml").write_text(QUERY)
+    done = subprocess.run(
+        command("gameday", "asks.yaml"),
+        cwd=tmp_path,
+        env=Day(tmp_path, []).environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert re.search(r"asks\.yaml:6: expect\[0\]\.measures\.query: .*parse error", line), line
 
 
 def test_a_control_port_that_is_busy_is_refused_at_once(tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_time_that_never_came_is_unmet() -> None:
     assert (entry.outcome, entry.detail) == ("unmet", "never, and it was to be at most 5m")
 
 
+@pytest.mark.parametrize("times", [{"at": "10m"}, {"at": None, "after": "10m"}])
+def test_what_is_about_a_time_after_the_runs_end_is_inconclusive_whatever_was_measured(times: dict[str, Any]) -> None:
+    entry = check_measure(measures(**times, at_least=0, at_most=300), None, 90)
+    assert entry.outcome == "inconclusive"
+    assert entry.detail.startswith("the run ended at 1m30s, before 10m, and it was to be at least ")
+    assert check_measure(measures(**times, at_least=0), 5, 90).outcome == "inconclusive"
+    assert check_measure(measures(**times, at_least=0), 5, 600).outcome == "met"
+
+
 def test_a_time_is_said_as_a_duration() -> None:
     entry = check_measure(measures(at=None, after="10m", equals="4m50s"), 285)
     assert (entry.outcome, entry.detail) == ("met", "4m45s, and it was to be 4m50s, give or take 0.05 of it")
