@@ -131,10 +131,6 @@ DEFAULT_BUILD = "20260221T000000Z"
 """The build of clients that no fault is about, in the original's form of build ids."""
 
 
-DEFAULT_BUILD = "20260221T000000Z"
-"""The build of clients that no fault is about, in the original's form of build ids."""
-
-
 @dataclass(frozen=True, slots=True)
 class Clients:
     """What the clients do."""

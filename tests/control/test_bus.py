@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
     from pathlib import Path
 
-    from simulator.gameday.spec import RoleName
 
 FAULTS = load_faults()
 DRIFT = FAULTS["auth.key-drift"]()
