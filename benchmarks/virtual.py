@@ -1,26 +1,63 @@
-"""Measure the figures that README.md quotes: CPU seconds, wall seconds and memory, each in a process of its own.
+"""Measure virtual time: CPU seconds, wall seconds and memory of whole runs, each in a process of its own.
 
-    python benchmarks/run.py            # all of them, as a table
-    python benchmarks/run.py --json     # for machines
+    python -m benchmarks.virtual            # all of them, as a table
+    python -m benchmarks.virtual --json     # for machines
 
-Every figure is the best of a few runs, because the machine has other things to do; the yardstick is
-measured in the same run, so that figures of different machines can be compared as ratios.
+Every figure is the best of a few runs, because the machine has other things to do; the yardstick is measured in the
+same run, so that figures of different machines can be compared as ratios. Exits with 1 when a limit is missed.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-RUNS = 3
+from benchmarks.figures import Figure, Goal, parse_options, report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parent.parent
+
+YARDSTICK = Goal("yardstick: a million heap operations", "s CPU")
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """A virtual run: the CPU seconds that it may take, and the memory if that matters."""
+
+    scenario: str
+    seconds: Goal
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    memory: Goal | None = None
+
+
+SIMULATIONS = (
+    Simulation("calm", Goal("calm, 500 clients, one hour", "s CPU", at_most=1)),
+    Simulation(
+        str(Path(__file__).with_name("three-incidents.yaml")),
+        Goal("three incidents, 500 clients, one hour", "s CPU", at_most=1.5),
+    ),
+    Simulation(
+        "calm",
+        Goal("calm, 10,000 clients, one hour", "s CPU", at_most=20),
+        {"fleet.clients": "10000"},
+        Goal("memory of that", "MB", at_most=400),
+    ),
+)
+COMMANDS = {
+    "tabletop": Goal("`syncstorm rehearse tabletop`, whole process", "s", at_most=6),
+    "auth-key-drift": Goal("`syncstorm rehearse auth-key-drift`, whole process", "s", at_most=4),
+}
+"""By scenario: how long the whole command may take, Prometheus included."""
+GOALS = (*(goal for run in SIMULATIONS for goal in (run.seconds, run.memory) if goal), *COMMANDS.values())
 
 
 def simulate(scenario: str, overrides: dict[str, str]) -> dict[str, float]:
@@ -49,89 +86,39 @@ def yardstick() -> dict[str, float]:
         heappush(heap, ((number * 7919) % 10007, number))
     while heap:
         heappop(heap)
-    return {"cpu_seconds": time.process_time() - started, "peak_megabytes": 0.0}
+    return {"cpu_seconds": time.process_time() - started}
 
 
-THREE_INCIDENTS = Path(__file__).with_name("three-incidents.yaml")
+def measure(runs: int) -> Iterator[Figure]:
+    """Yield every figure."""
+    yield Figure(YARDSTICK, min(_apart("yardstick()")["cpu_seconds"] for _ in range(runs)))
+    for run in SIMULATIONS:
+        results = [_apart(f"simulate({run.scenario!r}, {run.overrides!r})") for _ in range(runs)]
+        megabytes = max(result["peak_megabytes"] for result in results)
+        yield Figure(run.seconds, min(result["cpu_seconds"] for result in results), f"{megabytes:.0f} MB")
+        if run.memory is not None:
+            yield Figure(run.memory, megabytes)
+    for scenario, goal in COMMANDS.items():
+        yield Figure(goal, min(_whole_command(scenario) for _ in range(runs)))
 
-SIMULATIONS = {
-    "yardstick: a million heap operations": ("", {}, None),
-    "calm, 500 clients, one hour": ("calm", {}, 1.0),
-    "three incidents, 500 clients, one hour": (str(THREE_INCIDENTS), {}, 1.5),
-    "calm, 10,000 clients, one hour": ("calm", {"fleet.clients": "10000"}, 20.0),
-}
-COMMANDS = {
-    "syncstorm rehearse tabletop, whole process": ("tabletop", 6.0),
-    "syncstorm rehearse auth-key-drift, whole process": ("auth-key-drift", 4.0),
-}
 
-
-def in_process(scenario: str, overrides: dict[str, str]) -> dict[str, float]:
-    """Run one simulation in a fresh process and return what it measured."""
-    call = "yardstick()" if not scenario else f"simulate({scenario!r}, {overrides!r})"
-    code = f"import json, run; print(json.dumps(run.{call}))"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path.cwd())])}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+def _apart(call: str) -> dict[str, float]:
+    """Return what a function of this module measures in a fresh process."""
+    code = f"import json; from benchmarks import virtual; print(json.dumps(virtual.{call}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
 
-def whole_command(scenario: str) -> float:
+def _whole_command(scenario: str) -> float:
     """Return the wall seconds of one `syncstorm rehearse`, Prometheus included."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "simulator",
-            "rehearse",
-            scenario,
-            "--json",
-            "--out",
-            f"{folder}/out",
-        ]
+        command = [sys.executable, "-m", "simulator", "rehearse", scenario, "--json", "--out", f"{folder}/out"]
         started = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
         return time.perf_counter() - started
 
 
-def measure(runs: int) -> list[dict[str, object]]:
-    """Return every figure with its limit."""
-    rows: list[dict[str, object]] = []
-    for name, (scenario, overrides, limit) in SIMULATIONS.items():
-        results = [in_process(scenario, overrides) for _ in range(runs)]
-        rows.append(
-            {
-                "name": name,
-                "cpu_seconds": round(min(r["cpu_seconds"] for r in results), 2),
-                "peak_megabytes": round(max(r["peak_megabytes"] for r in results)),
-                "limit_seconds": limit,
-            }
-        )
-    for name, (scenario, limit) in COMMANDS.items():
-        wall = min(whole_command(scenario) for _ in range(runs))
-        rows.append({"name": name, "wall_seconds": round(wall, 2), "limit_seconds": limit})
-    return rows
-
-
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description="Measure the figures that README.md quotes.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of which the best counts")
-    options = parser.parse_args()
-    rows = measure(options.runs)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    if options.json:
-        print(json.dumps({"machine": machine, "figures": rows}, indent=2))
-        return
-    print(machine)
-    for row in rows:
-        seconds = row.get("cpu_seconds", row.get("wall_seconds"))
-        kind = "CPU" if "cpu_seconds" in row else "wall"
-        memory = f", {row['peak_megabytes']} MB" if row.get("peak_megabytes") else ""
-        limit = f"  (at most {row['limit_seconds']:g} s)" if row["limit_seconds"] else ""
-        print(f"  {row['name']:<50} {seconds:>6} s {kind}{memory}{limit}")
-
-
 if __name__ == "__main__":
-    main()
+    options = parse_options("Measure virtual time.")
+    sys.exit(report(lambda: measure(options.runs), as_json=options.json))

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from simulator.core.wire import WrittenPush
     from simulator.drivers.live.socket import Socket, Sockets
 
-_JOINED = State.JOINED
 SOCKETS_AT_A_TIME = 500
 """After so many sockets everybody else has a turn."""
+
+_JOINED = State.JOINED  # looked up for each socket of each delivery
 
 
 class Parcel:
