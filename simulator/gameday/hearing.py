@@ -21,6 +21,8 @@ from simulator.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.control.lease import NodeMessage
+
 _READ_BYTES = 64 * 1024
 
 
@@ -32,9 +34,16 @@ class Hearing:
         self._stream = stream
         self._loop = asyncio.get_running_loop()
         self._leased = LeasedConditions(Settings())
+        self._pending: list[NodeMessage] = []
         self._is_over = False
         self._news = threading.Condition()
         threading.Thread(target=self._run, name="hearing", daemon=True).start()
+
+    def pending(self) -> tuple[NodeMessage, ...]:
+        """Return the messages that were heard and not returned before, in order; each is said on the stream as well."""
+        with self._news:
+            messages, self._pending = tuple(self._pending), []
+        return messages
 
     def lease_left(self) -> float:
         """Return what is left of the lease of the message that was heard last, however late anybody takes it."""
@@ -72,6 +81,7 @@ class Hearing:
             message = decode(line)
             with self._news:
                 self._leased.offer(time.monotonic(), message)
+                self._pending.append(message)
                 self._news.notify_all()
 
     def _pass_on(self, callback: Callable[..., object], *arguments: object) -> None:

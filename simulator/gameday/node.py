@@ -46,7 +46,16 @@ async def run_node() -> None:
     hearing = Hearing(sys.stdin.fileno(), stream)
     spec = NodeSpec.model_validate_json(await stream.readline())
     conditions = Conditions.from_dict(spec.conditions)
-    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, hearing.stand_still)
+
+    def catch_up() -> None:
+        for message in hearing.pending():
+            follower.take(message, hearing.lease_left())
+
+    def stand_still(seconds: float) -> None:
+        hearing.stand_still(seconds)
+        catch_up()  # or the lease would seem to have ended long ago
+
+    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, stand_still)
     await role.start()
     calm_garbage_collector()
     follower = Follower(conditions.baseline, role.apply, role.strike, role.now)
@@ -54,7 +63,7 @@ async def run_node() -> None:
     tasks = [
         asyncio.create_task(role.run()),
         asyncio.create_task(_report_forever(role.state)),
-        asyncio.create_task(_follow(stream, hearing, follower, role.now)),
+        asyncio.create_task(_follow(stream, catch_up, follower, role.now)),
         asyncio.create_task(stopped.wait()),
     ]
     try:
@@ -70,8 +79,10 @@ async def run_node() -> None:
         _report({"event": "state", **role.state()})
 
 
-async def _follow(stream: asyncio.StreamReader, hearing: Hearing, follower: Follower, now: Callable[[], float]) -> None:
-    await read_feed(stream, lambda message: follower.take(message, hearing.lease_left()), _complain)
+async def _follow(
+    stream: asyncio.StreamReader, catch_up: Callable[[], None], follower: Follower, now: Callable[[], float]
+) -> None:
+    await read_feed(stream, lambda _message: catch_up(), _complain)
     await asyncio.sleep(PARTING_SECONDS)
     _complain("the controller is gone; back to the baseline when the lease ends")
     expires_at = follower.leased.expires_at
