@@ -35,9 +35,16 @@ class Hearing:
         self._stream = stream
         self._loop = asyncio.get_running_loop()
         self._leased = LeasedConditions(Settings())
+        self._pending: list[NodeMessage] = []
         self._is_over = False
-        self._news = threading.Condition()
+        self._news = threading.Condition()  # reentrant
         threading.Thread(target=self._run, name="hearing", daemon=True).start()
+
+    def pending(self) -> tuple[NodeMessage, ...]:
+        """Return the messages that were heard and not returned before, in order; each is said on the stream as well."""
+        with self._news:
+            messages, self._pending = tuple(self._pending), []
+        return messages
 
     def lease_left(self) -> float:
         """Return what is left of the lease of the message that was heard last, however late anybody takes it."""
@@ -78,7 +85,10 @@ class Hearing:
     def _note(self, line: bytes) -> None:
         """Note what a line says, if it is a message; whoever reads the stream complains of others."""
         with suppress(InputError):
-            self.take(decode(line))
+            message = decode(line)
+            with self._news:
+                self._pending.append(message)
+                self.take(message)
 
     def _pass_on(self, callback: Callable[..., object], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: the process ends

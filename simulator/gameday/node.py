@@ -55,7 +55,16 @@ async def run_node() -> None:
     spec = NodeSpec.model_validate_json(await stream.readline())
     conditions = Conditions.from_dict(spec.conditions)
     on_problem = Muffler(_complain)
-    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, hearing.stand_still, on_problem)
+
+    def catch_up() -> None:
+        for message in hearing.pending():
+            follower.take(message, hearing.lease_left())
+
+    def stand_still(seconds: float) -> None:
+        hearing.stand_still(seconds)
+        catch_up()  # or the lease would seem to have ended long ago
+
+    role = make_role(spec, conditions, lambda: time.monotonic() - spec.started_at, stand_still, on_problem)
     await role.start()
     calm_garbage_collector()
     begin = role.forget if spec.steered_by == "bus" else _ignore  # behind a pipe is one controller only
@@ -64,7 +73,7 @@ async def run_node() -> None:
     jobs = [role.run(), _report_forever(role.state), stopped.wait()]
     match spec.steered_by:
         case "pipe":
-            jobs.append(_follow(stream, hearing, follower, role))
+            jobs.append(_follow(stream, catch_up, follower, role))
         case "bus":
             card = Card(spec.name, spec.role, spec.population, range(*spec.members))
             bus = join_bus(spec.bus_url, spec.bus_token)
@@ -99,9 +108,9 @@ async def _until_first(jobs: Sequence[Coroutine[Any, Any, object]], follower: Fo
         _report({"event": "state", **role.state()})
 
 
-async def _follow(stream: asyncio.StreamReader, hearing: Hearing, follower: Follower, role: Role) -> None:
-    def take(message: NodeMessage) -> None:
-        follower.take(message, hearing.lease_left())
+async def _follow(stream: asyncio.StreamReader, catch_up: Callable[[], None], follower: Follower, role: Role) -> None:
+    def take(_message: NodeMessage) -> None:
+        catch_up()
         role.begin()
 
     await read_feed(stream, take, _complain)

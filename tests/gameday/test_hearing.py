@@ -96,6 +96,26 @@ def test_the_end_of_the_controller_ends_a_standstill() -> None:
     assert asyncio.run(script()) == b""
 
 
+def test_messages_are_pending_until_they_were_asked_for_and_in_their_order() -> None:
+    async def script() -> tuple[list[int], list[int]]:
+        readable, writable = os.pipe()
+        stream = asyncio.StreamReader()
+        hearing = Hearing(readable, stream)
+        os.write(writable, message(1, STALLED) + b"junk\n")
+        await stream.readline()
+        meanwhile = threading.Timer(0.1, os.write, (writable, message(2, STALLED) + message(3, CALM)))
+        meanwhile.start()
+        hearing.stand_still(LONG_SECONDS)
+        meanwhile.join()
+        found = [[one.serial for one in hearing.pending()] for _ in range(2)]
+        os.close(writable)
+        await stream.read()
+        os.close(readable)
+        return found[0], found[1]
+
+    assert asyncio.run(script()) == ([1, 2, 3], [])
+
+
 @pytest.mark.parametrize("line", [b"", b"junk\n", message(1, CALM)])
 def test_without_conditions_that_say_so_nothing_stands_still(line: bytes) -> None:
     async def script() -> None:
