@@ -7,33 +7,10 @@
 // that it has, how often it sends sync:heartbeat, and whether its params are a function.
 
 import { createInterface } from "node:readline"
-import WebSocket from "ws"
+import { emit, watched } from "./telling.mjs"
 
 const clients = new Map()
 const packages = new Map()
-
-function emit(client, event, more = {}) {
-  process.stdout.write(JSON.stringify({ client, at: performance.now() / 1000, event, ...more }) + "\n")
-}
-
-// A transport as the package expects it, which tells of every handshake and of every frame that goes out.
-function watched(client) {
-  return class extends WebSocket {
-    constructor(url, protocols) {
-      super(url, protocols)
-      emit(client, "dial", Object.fromEntries(new URL(url).searchParams))
-    }
-    send(data) {
-      const [joinRef, ref, topic, event] = JSON.parse(data)
-      emit(client, "sent", { joinRef, ref, topic, name: event })
-      super.send(data)
-    }
-    close(code, reason) {
-      emit(client, "hang-up", { code, reason })
-      super.close(code, reason)
-    }
-  }
-}
 
 function start({ client, package: alias, url, token, topic, socket: options, app }) {
   const { Socket } = packages.get(alias)

@@ -7,26 +7,7 @@
 
 import { createInterface } from "node:readline"
 import { RealtimeClient } from "realtime-js"
-import WebSocket from "ws"
-
-function emit(client, event, more = {}) {
-  process.stdout.write(JSON.stringify({ client, at: performance.now() / 1000, event, ...more }) + "\n")
-}
-
-// A transport as the package expects it, which tells of every handshake and of every frame that goes out.
-function watched(client) {
-  return class extends WebSocket {
-    constructor(url, protocols) {
-      super(url, protocols)
-      emit(client, "dial", Object.fromEntries(new URL(url).searchParams))
-    }
-    send(data) {
-      const [joinRef, ref, topic, event] = JSON.parse(data)
-      emit(client, "sent", { joinRef, ref, topic, name: event })
-      super.send(data)
-    }
-  }
-}
+import { emit, watched } from "./telling.mjs"
 
 function start({ client, url, token, channel: name, topics }) {
   const realtime = new RealtimeClient(url, { transport: watched(client), params: { apikey: "unused", token } })
