@@ -20,7 +20,7 @@ rehearse: installed tools ## rehearse the three incidents of the tabletop report
 	@$(BIN)/syncstorm rehearse $(SCENARIO) $(ARGS)
 
 test: installed-dev tools ## run the tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: installed-dev ## check style and formatting
 	@$(BIN)/python -m ruff check .

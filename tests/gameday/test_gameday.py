@@ -15,8 +15,6 @@ from tests.gameday.days import wait
 if TYPE_CHECKING:
     from tests.gameday.days import Day
 
-pytestmark = pytest.mark.xdist_group("gameday")
-
 
 def kill_controller(day: Day) -> None:
     """Kill a controller while its fault is in force, unless that was done."""

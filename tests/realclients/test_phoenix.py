@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from simulator.core.metrics import Key
     from tests.realclients.node import Event
 
-pytestmark = pytest.mark.xdist_group("phoenix")  # so that everything is played once
-
 VERSIONS = ("phoenix-1-6", "phoenix-1-7", "phoenix-1-8")
 CODES = (1000, 1001, NO_CLOSE_FRAME, 1008, 1011, 1012, 1013, 4000)
 JITTER_SECONDS = 0.02
