@@ -7,8 +7,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from simulator.control.broker import parse_broker, probe
+from simulator.control.broker import parse_broker
 from simulator.control.bus import Bus
+from simulator.control.connection import probe
 from simulator.control.seal import Seal
 from simulator.errors import unknown_name
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from simulator.conditions import Conditions, Population, Settings
 from simulator.core.client import Habits
-from simulator.core.profiles import PROFILES, Profile
+from simulator.scenario.timeline import assign_profiles
+
+if TYPE_CHECKING:
+    from simulator.core.profiles import Profile
 
 RoleName = Literal["server", "issuer", "fleet"]
 
@@ -23,8 +26,8 @@ class NodeSpec(BaseModel):
 
     `started_at` is the reading of the system's monotonic clock, which all processes share, when its time was 0, and
     `epoch` the Unix time then. The run's secret comes this way so that no argument or environment shows it; a fleet
-    has none, but the access to the token endpoint. `members` are the first client that a fleet runs, and the first
-    after the last.
+    has none, but the access to the token endpoint. `profiles` are the shares of client profiles; `members` the first
+    client that a fleet runs, and the first after the last.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,7 +50,7 @@ class NodeSpec(BaseModel):
     publish_rate: float = 0.0
     url: str = ""
     token_url: str = ""
-    profiles: tuple[str, ...] = ()
+    profiles: dict[str, float] = {}
     members: tuple[int, int] = (0, 0)
     session_lifetime_seconds: float = 600.0
     offline_seconds: float = 60.0
@@ -68,7 +71,7 @@ class NodeSpec(BaseModel):
     @property
     def fleet_profiles(self) -> tuple[Profile, ...]:
         """The profile of each client."""
-        return tuple(PROFILES[name] for name in self.profiles)
+        return assign_profiles(self.profiles, self.clients)
 
 
 def time_now() -> dict[str, Any]:
