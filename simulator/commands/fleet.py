@@ -27,7 +27,6 @@ from simulator.errors import EngineError, InputError, Place, unknown_name
 from simulator.gameday.processes import NodeProcess
 from simulator.gameday.spec import NodeSpec, new_name, time_now
 from simulator.scenario.schema import TOPICS
-from simulator.scenario.timeline import assign_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +85,7 @@ def register(app: typer.Typer) -> None:
             topics=tuple(topic) if topic else TOPICS,
             url=url,
             token_url=token_url,
-            profiles=tuple(entry.name for entry in assign_profiles(_shares(profile or []), clients)),
+            profiles=_shares(profile or []),
             members=_members(members, clients),
             tells=metrics_port is not None,
             port=metrics_port or 0,

@@ -32,7 +32,9 @@ TokensUrl = Annotated[str | None, typer.Option("--tokens", metavar="URL", help="
 Access = Annotated[str | None, typer.Option("--access", help="What `serve` printed as access.")]
 AccessSecret = Annotated[
     str | None,
-    typer.Option(envvar="SYNCSTORM_ACCESS_SECRET", help="What servers and fleets of one system share, in its place."),
+    typer.Option(
+        envvar="SYNCSTORM_ACCESS_SECRET", help="What servers and fleets of one system share: access comes from it."
+    ),
 ]
 
 DEFAULT_LEASE = format_duration(LEASE_SECONDS)

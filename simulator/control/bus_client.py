@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from simulator.control.broker import Connection, Delivery, Message, stay_connected
 from simulator.control.bus import CONTROLLER, Bus
+from simulator.control.connection import Connection, Delivery, Message, stay_connected
 from simulator.control.keys import Keys
 from simulator.errors import EngineError, InputError, show
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from simulator.control.api_models import InjectionRequest
 from simulator.control.asking import begin
-from simulator.control.broker import Message, stay_connected
 from simulator.control.bus import CONTROLLER, FIGURES, population_data
+from simulator.control.connection import Message, stay_connected
 from simulator.control.feed import encode
 from simulator.control.keys import Keys
 from simulator.control.members import decode_members
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simulator.conditions import Fault
-    from simulator.control.broker import Connection, Delivery
     from simulator.control.bus import Bus
+    from simulator.control.connection import Connection, Delivery
     from simulator.control.desk import Desk, Entry
     from simulator.control.lease import NodeMessage
     from simulator.control.roster import Roster

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.control.broker import Message, stay_connected
 from simulator.control.bus import read_population
+from simulator.control.connection import Message, stay_connected
 from simulator.control.feed import decode_value
 from simulator.control.keys import Keys
 from simulator.control.lease import LONGEST_LEASE_SECONDS
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from simulator.conditions import Population
-    from simulator.control.broker import Connection, Delivery
     from simulator.control.bus import Bus, Card
+    from simulator.control.connection import Connection, Delivery
     from simulator.control.follower import Follower
     from simulator.control.lease import NodeMessage
 

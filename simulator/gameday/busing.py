@@ -9,9 +9,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from simulator.control.broker import parse_broker, probe, stay_connected
+from simulator.control.broker import parse_broker
 from simulator.control.bus import Bus
 from simulator.control.bus_node import open_conditions
+from simulator.control.connection import probe, stay_connected
 from simulator.control.seal import Seal
 from simulator.errors import InputError, unknown_name
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from simulator.control.broker import Connection
+    from simulator.control.connection import Connection
     from simulator.control.lease import NodeMessage
     from simulator.drivers.live.server import LiveServer
 

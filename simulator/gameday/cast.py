@@ -20,6 +20,7 @@ class Cast:
     def __init__(self, rehearsal: Rehearsal, options: Options, run_secret: bytes, bus_token: str) -> None:
         plan = rehearsal.plan
         self._plan = plan
+        self._profiles = rehearsal.loaded.scenario.fleet.profiles
         self._options = options
         self._run_secret = run_secret
         self._bus = {} if options.bus_url is None else {"bus_url": options.bus_url, "bus_token": bus_token}
@@ -57,7 +58,7 @@ class Cast:
             url=url,
             token_url=token_url,
             members=(members.start, members.stop),
-            profiles=tuple(profile.name for profile in fleet.profiles),
+            profiles=self._profiles,
             session_lifetime_seconds=fleet.habits.session_lifetime_seconds,
             offline_seconds=fleet.habits.offline_seconds,
             ramp_seconds=fleet.ramp_seconds,

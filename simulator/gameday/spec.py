@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.conditions import Conditions, Population, Settings
 from simulator.core.client import Habits
-from simulator.core.profiles import PROFILES
+from simulator.scenario.timeline import assign_profiles
 
 if TYPE_CHECKING:
     from simulator.core.profile import Profile
@@ -26,8 +26,8 @@ class NodeSpec(BaseModel):
 
     `started_at` is the reading of the system's monotonic clock, which all processes share, when its time was 0, and
     `epoch` the Unix time then. The run's secret comes this way so that no argument or environment shows it; a fleet
-    has none, but the access to the token endpoint. `members` are the first client that a fleet runs, and the first
-    after the last; one that does not `tell` has no /metrics.
+    has none, but the access to the token endpoint. `profiles` are the shares of client profiles; `members` the first
+    client that a fleet runs, and the first after the last; one that does not `tell` has no /metrics.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,7 +50,7 @@ class NodeSpec(BaseModel):
     publish_rate: float = 0.0
     url: str = ""
     token_url: str = ""
-    profiles: tuple[str, ...] = ()
+    profiles: dict[str, float] = {}
     members: tuple[int, int] = (0, 0)
     tells: bool = True
     session_lifetime_seconds: float = 600.0
@@ -72,7 +72,7 @@ class NodeSpec(BaseModel):
     @property
     def fleet_profiles(self) -> tuple[Profile, ...]:
         """The profile of each client."""
-        return tuple(PROFILES[name] for name in self.profiles)
+        return assign_profiles(self.profiles, self.clients)
 
 
 def time_now() -> dict[str, Any]:

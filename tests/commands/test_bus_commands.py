@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from simulator.control.broker import Connection, Message, parse_broker, stay_connected
+from simulator.control.broker import parse_broker
 from simulator.control.bus import Bus
+from simulator.control.connection import Connection, Message, stay_connected
 from simulator.control.seal import Seal
 from simulator.drivers.live.dialogue import open_dialogue
 from simulator.drivers.live.issuer import TOKEN_PATH, authorization, derive_access
@@ -163,6 +164,10 @@ def test_killing_the_broker_brings_a_server_elsewhere_back_to_the_baseline_until
         broker.start()
         block_until(lambda: answers(follower) == 500)
         wait_for_line(follower.process, r"^server: the broker at mqtt://127\.0\.0\.1:\d+ is away")
+        for service in (controller, follower):
+            service.process.send_signal(signal.SIGINT)
+            _, said = service.process.communicate(timeout=60)
+            assert said == "syncstorm: interrupted\n"
 
 
 def test_a_halt_on_the_bus_takes_effect_while_the_loop_of_a_server_elsewhere_stands_still(
@@ -210,12 +215,12 @@ def test_what_is_published_to_a_topic_of_the_bus_comes_out_of_a_server_that_stan
         async def story(bus: Bus, heard: list[Any]) -> None:
             async def publish(connection: Connection) -> None:
                 while True:  # until the server has subscribed, too
-                    for topic in ("runtime.notifications", "runtime.notificatons"):
+                    for topic in ("runtime.notificatons", "runtime.notifications"):
                         payload = json.dumps(event).encode()
                         await connection.publish(Message(bus.topic("events", topic), payload))
                     await asyncio.sleep(0.1)
 
-            async with open_dialogue(service.server, mint(service), 10) as dialogue:
+            async with open_dialogue(service.server, mint(service), 40) as dialogue:
                 await dialogue.join()
                 await dialogue.subscribe(["runtime.notifications"], {})
                 publishing = asyncio.create_task(stay_connected(bus.broker, "load", publish, heard.append))

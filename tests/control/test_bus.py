@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -14,22 +15,12 @@ import pytest
 from faults import load_faults
 from simulator.conditions import EVERYONE, Conditions, Population, Settings
 from simulator.control.announcer import announce
-from simulator.control.broker import (
-    LONGEST_PAUSE_SECONDS,
-    Broker,
-    Connection,
-    Message,
-    check_name,
-    check_prefix,
-    parse_broker,
-    pause_after,
-    probe,
-    stay_connected,
-)
+from simulator.control.broker import Broker, check_name, check_prefix, parse_broker
 from simulator.control.bus import Bus, Card, population_data
 from simulator.control.bus_client import command, follow_events
 from simulator.control.bus_controller import BusController
 from simulator.control.bus_node import BusNode
+from simulator.control.connection import LONGEST_PAUSE_SECONDS, Connection, Message, pause_after, probe, stay_connected
 from simulator.control.controller import Controller
 from simulator.control.desk import Desk
 from simulator.control.feed import encode
@@ -723,6 +714,43 @@ def test_whoever_is_on_the_bus_ends_when_told_to_whatever_comes_at_that_moment(b
             assert task.cancelled()
 
     play(world, story())
+
+
+def test_whoever_is_told_to_end_as_the_broker_dies_ends_without_a_word(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World(broker)
+
+    async def talk(connection: Connection) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(_babble(connection))
+
+    async def story() -> None:
+        for round_ in range(4):
+            tasks = [
+                asyncio.create_task(stay_connected(world.bus.broker, "talk", talk, world.problems.append))
+                for _ in range(20)
+            ]
+            await asyncio.sleep(0.3)
+            broker.kill()
+            await asyncio.sleep(0.0005 * round_)
+            for task in tasks:
+                task.cancel()
+                await asyncio.sleep(0.0001)
+            async with asyncio.timeout(5):
+                await asyncio.wait(tasks)
+            assert all(task.cancelled() for task in tasks)
+            await asyncio.to_thread(broker.start)
+
+    play(world, story())
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
+async def _babble(connection: Connection) -> None:
+    while True:
+        await connection.publish(Message("drill/events/x", b"1"))
 
 
 def test_a_wrong_password_or_no_broker_is_one_clear_error(broker: Mosquitto) -> None:
