@@ -27,6 +27,20 @@ REASONS = (
     "claim_mismatch",
     "invalid_token",
 )
+"""Why a server with nothing of the later original refuses a handshake."""
+
+LATER_REASONS = (
+    "token_too_old",
+    "missing_jti",
+    "token_revoked",
+    "reauth_required",
+    "invalid_client_build",
+    "unsupported_protocol_version",
+    "unsupported_schema_version",
+    "upgrade_required",
+    "unsupported_client_build",
+)
+"""Why only the later original's does: they stay at 0."""
 
 _SYNC = "openagents_runtime_sync_"
 _AUTH = f"{_SYNC}socket_auth_count"
@@ -48,7 +62,7 @@ def sample(name: str, **labels: str) -> Sample:
 def _zeros() -> dict[Sample, float]:
     """Return what a new server shows."""
     auth = [sample(_AUTH, status="ok", reason_class="authorized")]
-    auth += [sample(_AUTH, status="error", reason_class=reason) for reason in REASONS]
+    auth += [sample(_AUTH, status="error", reason_class=reason) for reason in (*REASONS, *LATER_REASONS)]
     ways = (("connect", "ok"), ("disconnect", "normal"), ("disconnect", "error"))
     sockets = [sample(name, action=way, status=how) for name in (_CONNECTION, _ACTIVE) for way, how in ways]
     beats = [sample(_HEARTBEAT, status=status) for status in ("client", "server")]
