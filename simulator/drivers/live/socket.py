@@ -230,7 +230,9 @@ class Socket:
     # --- silence
 
     def change(self, settings: Settings) -> None:
-        """Take new settings, and look for silence by them."""
+        """Take new settings, and look for silence by them; a look that a standstill made late comes first."""
+        if self.is_open and self._timer is not None and self._timer.when() <= asyncio.get_running_loop().time():
+            self._look()
         self.settings = settings
         self.watch(self._around.clock())
 
