@@ -77,12 +77,12 @@ def test_what_is_seen_is_the_same_lazily_eagerly_and_live(plan: PlanFactory, kno
     assert live.recording.digest() == lazy.recording.digest()
 
 
-def test_a_scrape_that_fails_has_the_other_process_and_one_that_is_late_has_its_own_time(plan: PlanFactory) -> None:
+def test_a_scrape_that_fails_has_the_other_processes_and_one_that_is_late_has_its_own_time(plan: PlanFactory) -> None:
     calm = plan(clients=16, seconds=500.0)
     gone = run_virtual(_varied(calm, {"exporter.answer": "gone"})).recording
     index = gone.times.index(200.0)
     assert gone.failed[index] == {"server"}
-    assert {key[0] for key in gone.scrapes[index]} == {"token_mint"}
+    assert {key[0] for key in gone.scrapes[index]} == {"token_mint", "client_telemetry"}
     late = run_virtual(_varied(calm, {"exporter.answer": "slow", "exporter.delay": 6.0})).recording
     prompt = run_virtual(calm).recording
     assert late.times == prompt.times
