@@ -1,7 +1,7 @@
 """Measure how soon what is asked of the control API has happened: on 1,000 sockets, and while the server stands still.
 
-    python benchmarks/steering.py            # as a table; half a minute
-    python benchmarks/steering.py --json     # for machines
+    python -m benchmarks.steering            # as a table; half a minute
+    python -m benchmarks.steering --json     # for machines
 
 A `syncstorm serve` runs in processes of its own; its 1,000 clients run here. Every figure is the best of a few runs,
 because the machine has other things to do. Exits with 1 when a limit is missed.
@@ -9,9 +9,7 @@ because the machine has other things to do. Exits with 1 when a limit is missed.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import math
 import os
 import re
@@ -21,7 +19,7 @@ import tempfile
 import time
 import urllib.request
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -29,6 +27,7 @@ import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from benchmarks.figures import Figure, Goal, MeasurementFailed, parse_options, report
 from simulator.control.api_client import ApiClient
 from simulator.drivers.live.token_source import http_token_source
 
@@ -38,18 +37,14 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 CLIENTS = 1_000
-RUNS = 3
 QUESTIONS = 200
 AT_A_TIME = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure in milliseconds, and its limit."""
-
-    name: str
-    milliseconds: float
-    at_most: float
+CHANGED = Goal(f"a changed knob has met the last of {CLIENTS:,} clients", "ms", at_most=100)
+ANSWERED = Goal("the control API answers in a standstill, p99", "ms", at_most=100)
+HALTED = Goal("a halt has ended a standstill of ten minutes", "ms", at_most=1000)
+GOALS = (CHANGED, ANSWERED, HALTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +126,7 @@ def seconds_while_standing_still(service: Service) -> tuple[float, float]:
         api.state()
         api.inject("liveness.loop-stall", for_="10m", parameters={"stall": "10m"})
         time.sleep(0.5)
-        _assert_standing_still(metrics)
+        _check_standing_still(metrics)
         answers = []
         for _ in range(QUESTIONS):
             began = time.perf_counter()
@@ -146,16 +141,16 @@ def seconds_while_standing_still(service: Service) -> tuple[float, float]:
     return sorted(answers)[math.ceil(QUESTIONS * 0.99) - 1], halted
 
 
-def _assert_standing_still(metrics: str) -> None:
+def _check_standing_still(metrics: str) -> None:
     try:
         urllib.request.urlopen(metrics, timeout=0.5).close()
     except TimeoutError:
         return
-    raise AssertionError("the server answers, so it does not stand still")
+    raise MeasurementFailed("the server answers, so it does not stand still")
 
 
-def measure(runs: int) -> list[Figure]:
-    """Return every figure."""
+def measure(runs: int) -> Iterator[Figure]:
+    """Yield every figure."""
     reached, answered, halted = [], [], []
     with serving() as service:
         for _ in range(runs):
@@ -163,28 +158,10 @@ def measure(runs: int) -> list[Figure]:
             answer, halt = seconds_while_standing_still(service)
             answered.append(answer)
             halted.append(halt)
-    return [
-        Figure(f"a changed knob has met the last of {CLIENTS:,} clients", min(reached) * 1000, 100),
-        Figure("the control API answers while the server stands still, p99", min(answered) * 1000, 100),
-        Figure("a halt has ended a standstill of ten minutes", min(halted) * 1000, 1000),
-    ]
-
-
-def main() -> int:
-    """Print the figures, and return whether a limit was missed."""
-    parser = argparse.ArgumentParser(description="Measure how soon what is asked of the control API has happened.")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--runs", type=int, default=RUNS, help="runs of which the best counts")
-    options = parser.parse_args()
-    figures = measure(options.runs)
-    if options.json:
-        print(json.dumps([asdict(figure) for figure in figures], indent=2))
-    else:
-        for figure in figures:
-            missed = "" if figure.milliseconds <= figure.at_most else "  MISSED"
-            print(f"  {figure.name:<58} {figure.milliseconds:7.1f} ms  (at most {figure.at_most:g}){missed}")
-    return int(any(figure.milliseconds > figure.at_most for figure in figures))
+    for goal, seconds in zip(GOALS, (reached, answered, halted), strict=True):
+        yield Figure(goal, min(seconds) * 1000)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    options = parse_options("Measure how soon what is asked of the control API has happened.")
+    sys.exit(report(lambda: measure(options.runs), as_json=options.json))
