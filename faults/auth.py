@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from simulator.conditions import Fault, RevokeSessions, Seconds, setting
+from simulator.conditions import Defect, Fault, RevokeSessions, Seconds, setting
 
 if TYPE_CHECKING:
     from simulator.conditions import Conditions, Impulse, Share
@@ -145,15 +145,7 @@ class MalformedTokens(Fault):
     seen_by: ClassVar = ("socket_auth",)
     alerts: ClassVar = _REFUSED
     codes: ClassVar = ("A7",)
-    reason: Literal[
-        "invalid_token_format",
-        "invalid_token_encoding",
-        "invalid_header",
-        "unsupported_alg",
-        "missing_kid",
-        "invalid_claims",
-        "invalid_token",
-    ] = setting("invalid_token_format", "why the verifier refuses them")
+    reason: Defect = setting("invalid_token_format", "why the verifier refuses them")
 
     def distort(self, conditions: Conditions, share: Share) -> Conditions:
         """Let new tokens have the defect."""

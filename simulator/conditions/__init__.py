@@ -19,7 +19,7 @@ from simulator.conditions.fault import (
     parse_parameters,
     summary_of,
 )
-from simulator.conditions.knobs import KNOBS, Knob, Settings, parse_knob
+from simulator.conditions.knobs import KNOBS, Defect, Knob, Settings, parse_knob
 from simulator.conditions.share import EVERYONE, Population, Share
 from simulator.conditions.value import (
     CloseCode,
@@ -41,6 +41,7 @@ __all__ = [
     "CloseCode",
     "CloseConnections",
     "Conditions",
+    "Defect",
     "DropConnections",
     "Fault",
     "Impulse",

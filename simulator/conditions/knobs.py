@@ -11,6 +11,17 @@ from typing import Any, Literal
 from simulator.conditions.value import CloseCode, Pairs, Seconds, Setting, Words, parse_value, setting, settings_of
 from simulator.errors import Place, unknown_name
 
+Defect = Literal[
+    "invalid_token_format",
+    "invalid_token_encoding",
+    "invalid_header",
+    "unsupported_alg",
+    "missing_kid",
+    "invalid_claims",
+    "invalid_token",
+]
+"""What may be wrong with a token, by the reason for which it is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
@@ -30,16 +41,9 @@ class Issuer:
     jti: bool = setting(True, "whether new tokens have an id, the `jti` claim")
     session_claims: bool = setting(False, "whether new tokens have `oa_session_id` and `oa_device_id`")
     numeric_user_id: bool = setting(False, "whether `oa_user_id` is a number in new tokens, and not a text")
-    defect: Literal[
-        "none",
-        "invalid_token_format",
-        "invalid_token_encoding",
-        "invalid_header",
-        "unsupported_alg",
-        "missing_kid",
-        "invalid_claims",
-        "invalid_token",
-    ] = setting("none", "what is wrong with new tokens, by the reason for which they are refused")
+    defect: Literal["none", Defect] = setting(
+        "none", "what is wrong with new tokens, by the reason for which they are refused"
+    )
 
 
 @dataclass(frozen=True, slots=True)
