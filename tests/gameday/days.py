@@ -154,6 +154,19 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "simulator", *arguments]
 
 
+def run_command(folder: Path, *arguments: str, patience_seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run `syncstorm` in a folder to its end, at home there as a game day is."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env=Day(folder, []).environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience_seconds,
+    )
+
+
 def wait(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Wait until a condition holds, and return what it returned."""
     deadline = time.monotonic() + seconds

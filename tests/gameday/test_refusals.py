@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.gameday.days import Day, command
+from tests.gameday.days import command, run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,15 +56,7 @@ expect:
 
 def test_a_measure_that_prometheus_does_not_take_is_refused_before_the_day_and_not_after_it(tmp_path: Path) -> None:
     (tmp_path / "asks.yaml").write_text(QUERY)
-    done = subprocess.run(
-        command("gameday", "asks.yaml"),
-        cwd=tmp_path,
-        env=Day(tmp_path, []).environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run_command(tmp_path, "gameday", "asks.yaml", patience_seconds=60)
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
     assert re.search(r"asks\.yaml:6: expect\[0\]\.measures\.query: .*parse error", line), line

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simulator.shipped import find_file
-from tests.gameday.days import Day, command
+from tests.gameday.days import run_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,15 +63,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("verb", "mode"), [("gameday", "live"), ("rehearse", "virtual")])
 def test_alerts_on_what_clients_tell_fire_for_the_builds_that_are_struck(folder: Path, verb: str, mode: str) -> None:
-    done = subprocess.run(
-        command(verb, "told.yaml", "--out", "out"),
-        cwd=folder,
-        env=Day(folder, []).environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+    done = run_command(folder, verb, "told.yaml", "--out", "out", patience_seconds=180)
     verdict: dict[str, Any] = json.loads((folder / "out/verdict.json").read_text())
     assert done.returncode == 0, (verdict["reasons"], done.stderr)
     assert (verdict["verdict"], verdict["mode"]) == ("PASS", mode)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.core.session import State
+from tests.realclients.gaps import assert_gaps
 from tests.realclients.node import Clients, install_packages
 from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash, revoke
 from tests.realclients.teeth import DELAYS, TEETH
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 
 VERSIONS = ("phoenix-1-6", "phoenix-1-7", "phoenix-1-8")
 CODES = (1000, 1001, NO_CLOSE_FRAME, 1008, 1011, 1012, 1013, 4000)
-JITTER_SECONDS = 0.02
-"""How much too early a timer of Node may seem, as it is told of when its client is done with it."""
-SLACK_SECONDS = 1.5
-"""How much too late anything may come on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,21 +118,12 @@ def start(stage: Stage, clients: Clients, number: int, version: str, name: str) 
 def is_over(played: Played, version: str) -> bool:
     """Tell whether the client that takes longest, and those that could be late on a busy machine, have done enough."""
     return (
-        len(played.dials(version, "frozen")) >= len(TEETH)
-        and len(played.dials(version, "asking")) >= len(TEETH)
+        all(len(played.events(version, part, "close")) >= len(TEETH) for part in ("frozen", "asking"))
         and all(len(played.joins(version, part)) >= 4 for part in ("stranger", "unnamed"))
         and all(len(played.joins(version, part)) >= 4 for part in ("unanswered", "late"))
         and len(played.dials(version, "dead-peer")) >= 3
         and len(played.dials(version, "bereft")) >= 2
     )
-
-
-def assert_gaps(times: list[float], *expected: float, slack: float = SLACK_SECONDS) -> None:
-    """Assert that things came as far apart as expected: never earlier, and not much later."""
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert len(gaps) >= len(expected), gaps
-    for gap, least in zip(gaps, expected, strict=False):
-        assert least - JITTER_SECONDS <= gap <= least + slack, gaps
 
 
 every_version = pytest.mark.parametrize("version", VERSIONS)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.realclients.gaps import JITTER_SECONDS, assert_gaps
 from tests.realclients.node import Clients, install_packages, install_realtime
 from tests.realclients.stage import NO_CLOSE_FRAME, TOPICS, Stage, Treatment, close, crash
 from tests.realclients.teeth import REFUSED_TEETH
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from tests.realclients.node import Event
 
 PACKAGES = tuple(REFUSED)
-JITTER_SECONDS = 0.02
-SLACK_SECONDS = 1.5
 
 PARTS: dict[str, tuple[str, str, Treatment | None]] = {
     "calm": ("calm", "sync:v1", None),
@@ -89,14 +88,6 @@ def start(stage: Stage, clients: Clients, number: int, name: str) -> None:
     )
 
 
-def assert_gaps(times: list[float], expected: list[float]) -> None:
-    """Assert that things came as far apart as expected: never earlier, and not much later."""
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert len(gaps) >= len(expected), gaps
-    for gap, least in zip(gaps, expected, strict=False):
-        assert least - JITTER_SECONDS <= gap <= least + SLACK_SECONDS, gaps
-
-
 every_package = pytest.mark.parametrize("package", PACKAGES)
 
 
@@ -121,7 +112,7 @@ def test_realtime_js_gets_what_the_log_keeps_under_the_alias(played: Played) -> 
 def test_a_refused_client_knocks_in_its_teeth(played: Played, package: str) -> None:
     """The profile of the same name knocks at the same times: `test_waveform.py`."""
     dials = played.dials(package, "frozen")
-    assert_gaps(dials, [later - earlier for earlier, later in pairwise(REFUSED[package])])
+    assert_gaps(dials, *(later - earlier for earlier, later in pairwise(REFUSED[package])))
     assert len(dials) == len(REFUSED[package])
     assert played.joins(package, "frozen") == []
 
@@ -151,13 +142,13 @@ def test_a_client_comes_back_after_every_code_and_never_more_slowly(played: Play
 
 @every_package
 def test_a_crashed_channel_is_joined_again_on_the_same_socket_every_second(played: Played, package: str) -> None:
-    assert_gaps(played.joins(package, "crashed"), [1.2, 1.2, 1.2])
+    assert_gaps(played.joins(package, "crashed"), 1.2, 1.2, 1.2)
     assert len(played.dials(package, "crashed")) == 1
 
 
 @every_package
 def test_a_refused_join_is_tried_again_ever_more_slowly_on_the_same_socket(played: Played, package: str) -> None:
-    assert_gaps(played.joins(package, "stranger"), [1.0, 2.0, 5.0])
+    assert_gaps(played.joins(package, "stranger"), 1.0, 2.0, 5.0)
     assert len(played.dials(package, "stranger")) == 1
 
 
