@@ -37,7 +37,7 @@ class Hearing:
         self._leased = LeasedConditions(Settings())
         self._pending: list[NodeMessage] = []
         self._is_over = False
-        self._news = threading.Condition()  # reentrant
+        self._news = threading.Condition()
         threading.Thread(target=self._run, name="hearing", daemon=True).start()
 
     def pending(self) -> tuple[NodeMessage, ...]:

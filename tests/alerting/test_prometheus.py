@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from tests.alerting.conftest import Workshop
 
 CHILD = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from simulator.alerting.prometheus import PrivatePrometheus
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it, and hands that on
 with PrivatePrometheus(Path(sys.argv[1])) as prometheus:
     print(prometheus.pid, flush=True)
     time.sleep(600)
