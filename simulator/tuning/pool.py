@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import re
 import signal
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _FLAG = Place("--executor")
 _ANSWER_SECONDS = 10.0
+_SCHEDULER = re.compile(r"dask://([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def open_pool(where: str = "local", workers: int | None = None) -> Iterator[Pool
     if where == "local":
         with _local(workers or os.cpu_count() or 1) as pool:
             yield pool
-    elif where.startswith("dask://") and where.removeprefix("dask://"):
+    elif _SCHEDULER.fullmatch(where):
         with _cluster(where.removeprefix("dask://")) as pool:
             yield pool
     else:
