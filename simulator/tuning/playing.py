@@ -123,7 +123,7 @@ def _play(
     def take(least: int) -> None:
         while len(running) > least:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda one: running[one].seed):
+            for future in [one for one in running if one in done]:
                 trial = running.pop(future)
                 exposition = future.result()
                 budget.finish(cost_of(trial))
