@@ -28,7 +28,8 @@ class Axes:
         clients: How many clients there are.
         seeds: How many runs of each incident settings are chosen by.
         held_out_seeds: How many others of each say what the choice is worth.
-        quiet_days: How many quiet days settings are chosen by, and as many others that say what the choice is worth.
+        quiet_days: How many quiet days settings are chosen by.
+        held_out_quiet_days: How many others say what the choice is worth.
         quiet_clients: How many clients there are on quiet days.
         blips: What happens on quiet days.
         thresholds: The numbers that the rule compares with.
@@ -43,6 +44,7 @@ class Axes:
     seeds: int
     held_out_seeds: int
     quiet_days: float
+    held_out_quiet_days: float
     quiet_clients: int
     blips: Blips
     thresholds: tuple[float, ...]
@@ -55,7 +57,7 @@ _LEVELS = (0.1, 0.25, 0.5, 1.0)
 _PARTS_OF_HOLD = (0.5, 0.8, 1.5)
 _FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 _LADDER = (60.0, 120.0, 180.0, 300.0, 420.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0)
-_BLIPS = Blips((Blip(0.02, 300.0), Blip(0.05, 120.0), Blip(1.0, 30.0)), per_day=12.0)
+_BLIPS = Blips((Blip(0.02, 300.0), Blip(0.25, 60.0), Blip(1.0, 30.0)), per_day=6.0)
 _SHORTEST = 300.0
 
 
@@ -71,11 +73,12 @@ def default_axes(today: Setting, scrape_seconds: float) -> Axes:
     return Axes(
         levels=_LEVELS,
         durations=tuple(_whole(part * hold) for part in _PARTS_OF_HOLD),
-        clients=(100, 500),
+        clients=(100, 250),
         seeds=4,
-        held_out_seeds=4,
-        quiet_days=4.0,
-        quiet_clients=100,
+        held_out_seeds=7,
+        quiet_days=10.0,
+        held_out_quiet_days=20.0,
+        quiet_clients=50,
         blips=_BLIPS,
         thresholds=tuple(_short(factor * today.threshold) for factor in _FACTORS) if today.threshold else (0.0, 1.0),
         windows=windows,
@@ -174,6 +177,7 @@ _AXES: dict[str, _Axis] = {
     "seeds": _Axis("seeds", _seeds, several=False),
     "held_out_seeds": _Axis("held_out_seeds", _seeds, several=False),
     "quiet_days": _Axis("quiet_days", _days, several=False),
+    "held_out_quiet_days": _Axis("held_out_quiet_days", _days, several=False),
     "quiet_clients": _Axis("quiet_clients", _clients, several=False),
     "blips": _Axis("per_day", _rate, several=False),
     "blip": _Axis("kinds", _blip),
@@ -234,6 +238,7 @@ def show_axes(axes: Axes) -> dict[str, str]:
         "seeds": str(axes.seeds),
         "held_out_seeds": str(axes.held_out_seeds),
         "quiet_days": f"{axes.quiet_days:g}",
+        "held_out_quiet_days": f"{axes.held_out_quiet_days:g}",
         "quiet_clients": str(axes.quiet_clients),
         "blips": f"{axes.blips.per_day:g}",
         "blip": kinds,

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 HELD_OUT = 1000
 """Seeds above it are held out: no seed is ever both, however many of either kind there are."""
 
-QUIET_SECONDS = 21_600.0
+QUIET_SECONDS = 19_800.0
 """How long a quiet run is: a day is several, so that they can be played at once."""
 
 _SETTLING_SECONDS = 300.0
+_RECOVERY_SECONDS = 180.0
 _DAY_SECONDS = 86_400.0
 _START_SPREAD_SECONDS = 60.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -32,12 +33,15 @@ def make_trials(axes: Axes, fault: str, *, duration_seconds: float | None, inter
     """
     durations = axes.durations if duration_seconds is None else (duration_seconds,)
     cells = sorted(product(axes.levels, durations, axes.clients), key=lambda cell: (cell[2], cell[0], cell[1]))
-    quiet = math.ceil(axes.quiet_days * _DAY_SECONDS / QUIET_SECONDS)
     rounds = max(axes.seeds, axes.held_out_seeds)
     trials = []
     for number in range(rounds):
-        for first, seeds in ((0, axes.seeds), (HELD_OUT, axes.held_out_seeds)):
+        for first, seeds, days in (
+            (0, axes.seeds, axes.quiet_days),
+            (HELD_OUT, axes.held_out_seeds, axes.held_out_quiet_days),
+        ):
             held_out = first == HELD_OUT
+            quiet = math.ceil(days * _DAY_SECONDS / QUIET_SECONDS)
             share = range(quiet * number // rounds, quiet * (number + 1) // rounds)
             trials += [_quiet(axes.quiet_clients, first + 1 + n, held_out=held_out) for n in share]
             if number < seeds:
@@ -63,5 +67,5 @@ def _start(axes: Axes, seed: int) -> float:
 
 def _length(axes: Axes, ended: float, interval: float) -> float:
     """Return how long a run is: until clients are back, every window is empty of the incident, and nothing is kept."""
-    after = max(axes.windows, default=0.0) + max(axes.keeps, default=0.0) + _SETTLING_SECONDS
+    after = max(axes.windows, default=0.0) + max(axes.keeps, default=0.0) + _RECOVERY_SECONDS
     return math.ceil((ended + after) / interval) * interval
