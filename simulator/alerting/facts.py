@@ -40,7 +40,7 @@ def _facts(node: promql.Expr, replaced: Mapping[Path, list[Fact]], path: Path) -
 
     match node:
         case promql.NumberLiteral():
-            yield "number", node.val if node.val == node.val else "NaN"  # noqa: PLR0124  # NaN equals nothing
+            yield "number", node.val if node.val == node.val else "NaN"  # NaN equals nothing
         case promql.StringLiteral():
             yield "string", node.val
         case promql.ParenExpr() | promql.UnaryExpr():
