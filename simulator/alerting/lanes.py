@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from simulator.alerting.exposition import Exposition, Labels, Series
 
+    Places = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
 ALIGNMENT_SECONDS = 3600
 """Every run starts at a multiple of this, so that evaluations and subqueries fall as they would from zero on."""
 
@@ -138,21 +140,20 @@ class Lanes(OwnPrometheus):
 
     def _read(self, expr: str, clock: _Clock, part: range, last: int) -> Reading:
         found: dict[Labels, int] = {}
-        pieces = []
+        pieces: list[tuple[int, Places]] = []
         for start, end in clock.queries(part, last):
             result = self._ask_range(expr, start, end, clock.step)
             with understood("a range"):
                 for element in result:
                     whole = tuple(sorted(element["metric"].items()))
-                    row = found.setdefault(whole, len(found))
-                    pieces.append((row, *clock.places(element["values"], part)))
+                    pieces.append((found.setdefault(whole, len(found)), clock.places(element["values"], part)))
         shape = (len(part), len(found), last + 1)
         values, present = np.full(shape, np.nan), np.zeros(shape, np.bool_)
-        for row, run, evaluation, numbers in pieces:
+        for row, (run, evaluation, numbers) in pieces:
+            # What was asked for between the runs.
             inside = evaluation <= last
-            at = run[inside], row, evaluation[inside]
-            values[at] = numbers[inside]
-            present[at] = True
+            values[run[inside], row, evaluation[inside]] = numbers[inside]
+            present[run[inside], row, evaluation[inside]] = True
         labels = tuple(tuple(pair for pair in whole if pair[0] != "__name__") for whole in found)
         return Reading(part, labels, values, present)
 
@@ -276,7 +277,7 @@ class _Clock:
         for begin in range(first, end + 1, _POINTS * self.step):
             yield begin, min(begin + (_POINTS - 1) * self.step, end)
 
-    def places(self, samples: Sequence[Sequence[Any]], part: range) -> tuple[NDArray[Any], ...]:
+    def places(self, samples: Sequence[Sequence[Any]], part: range) -> Places:
         """Return, of each sample, the run (from the part's first), the evaluation and the value."""
         times = np.fromiter((sample[0] for sample in samples), np.float64, len(samples))
         values = np.fromiter((float(sample[1]) for sample in samples), np.float64, len(samples))

@@ -12,6 +12,7 @@ from simulator.alerting.sight import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import timedelta
 
 # What they answer depends on the date, and `timestamp` gives it away.
 _CALENDAR = frozenset(
@@ -70,15 +71,15 @@ def why_not_elsewhen(expr: str, alignment_seconds: float) -> str | None:
     return found[0] if found else None
 
 
-def _reach(node: promql.Expr, lookback: float) -> Reach:
+def _reach(node: promql.Expr, lookback: float) -> Reach:  # noqa: PLR0911  # a case for each kind of part
     match node:
         case promql.VectorSelector():
             return _moved(Reach(lookback), node.offset)
         case promql.MatrixSelector():
-            return _moved(Reach(node.range.total_seconds()), node.vector_selector.offset)
+            return _moved(Reach(_seconds(node.range)), node.vector_selector.offset)
         case promql.SubqueryExpr():
             inner = _reach(node.expr, lookback)
-            return _moved(Reach(inner.back + node.range.total_seconds(), inner.ahead), node.offset)
+            return _moved(Reach(inner.back + _seconds(node.range), inner.ahead), node.offset)
         case promql.BinaryExpr():
             return _reach(node.lhs, lookback) | _reach(node.rhs, lookback)
         case promql.AggregateExpr():
@@ -94,6 +95,9 @@ def _reach(node: promql.Expr, lookback: float) -> Reach:
     return Reach()
 
 
-def _moved(reach: Reach, offset: object) -> Reach:
-    seconds = getattr(offset, "total_seconds", lambda: 0.0)()
-    return Reach(reach.back + seconds, reach.ahead - seconds)
+def _moved(reach: Reach, offset: timedelta | None) -> Reach:
+    return Reach(reach.back + _seconds(offset), reach.ahead - _seconds(offset))
+
+
+def _seconds(duration: timedelta | None) -> float:
+    return 0.0 if duration is None else duration.total_seconds()

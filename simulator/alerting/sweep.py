@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from simulator.alerting.lanes import Lanes, Reading
     from simulator.alerting.outcomes import Setting, Truth
     from simulator.alerting.ruleset import AlertRule
-    from simulator.alerting.spells import Firing, Spells
+    from simulator.alerting.spells import Spells
 
     Active = NDArray[np.bool_]
 
@@ -217,31 +217,25 @@ class _Tally:
     def add(self, index: int, phase_number: int, spells: Spells, runs: NDArray[np.int64]) -> None:
         """Note what a setting makes of where the rule is active; `runs` has the run of each row."""
         pages = join(fire(spells, *self._steps[index]), runs)
-        at = pages.row, index, phase_number
-        phase = round(self._phases[phase_number] * 1000)
+        run, phase = pages.row, round(self._phases[phase_number] * 1000)
         time = pages.begin * self._interval + phase
-        started = self._started[pages.row]
-        before = ~(time >= started)
+        quiet = np.isnan(self._started[run])
+        during = time >= self._started[run]
         for name, counted in (
-            ("pages", np.ones(time.size, np.bool_)),
-            ("before", before),
-            ("after", time >= self._ended[pages.row]),
+            ("pages", run),
+            ("before", run[~during]),
+            ("after", run[time >= self._ended[run]]),
         ):
-            np.add.at(self._counts[name], at, counted)
-        detections = np.flatnonzero(~before | np.isnan(started))
-        first = detections[np.flatnonzero(np.diff(pages.row[detections], prepend=-1))]
-        self._note(pages, first, at[0][first], index, phase_number, phase)
-
-    def _note(self, pages: Firing, first: NDArray[np.int64], runs: NDArray[np.int64], *where: int) -> None:
-        index, phase_number, phase = where
-        at = runs, index, phase_number
-        over = pages.after[first] < self.evaluations(runs, phase / 1000)
+            self._counts[name][:, index, phase_number] += np.bincount(counted, minlength=len(self._truths))
+        detections = np.flatnonzero(during | quiet)
+        first = detections[np.flatnonzero(np.diff(run[detections], prepend=-1))]
+        over = pages.after[first] < self.evaluations(run[first], phase / 1000)
         for name, evaluation in (
             ("detected", pages.begin[first]),
             ("pending", pages.pending[first]),
             ("resolved", np.where(over, pages.after[first], np.nan)),
         ):
-            self._times[name][at] = (evaluation * self._interval + phase) / 1000
+            self._times[name][run[first], index, phase_number] = (evaluation * self._interval + phase) / 1000
 
     def outcomes(self) -> Outcomes:
         """Return all that was noted."""
