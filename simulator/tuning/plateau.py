@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Position = tuple[int, ...]
 
+_HOLDS = (2, 3)
+"""The axes of `for` and `keep_firing_for`, which cannot be below zero."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -30,31 +33,31 @@ class Grid:
         return cls(positions, {position: number for number, position in enumerate(positions)}, axes)
 
     def neighbours(self, number: int) -> tuple[int, ...]:
-        """Return the settings that are one step away on one axis."""
-        steps = self._steps(self.positions[number])
-        return tuple(self.numbers[step] for step in steps if step in self.numbers)
+        """Return the settings that are next to one on an axis; a hole of the grid is stepped over."""
+        return tuple(other for other in self._around(number) if other is not None)
 
     def is_at_edge(self, number: int) -> bool:
         """Tell whether the sweep ends beside a setting, where other values could be: nothing is known beyond."""
-        return any(step not in self.numbers and self._could_be(step) for step in self._steps(self.positions[number]))
+        return None in self._around(number)
 
     def distance(self, number: int, other: int) -> int:
         """Return how many steps one setting is from another."""
         pairs = zip(self.positions[number], self.positions[other], strict=True)
         return sum(abs(one - two) for one, two in pairs)
 
-    def _steps(self, position: Position) -> Iterator[Position]:
-        for axis in range(4):
-            if len(self.values[axis]) > 1:
-                for step in (-1, 1):
-                    yield (*position[:axis], position[axis] + step, *position[axis + 1 :])
-
-    def _could_be(self, position: Position) -> bool:
-        """Tell whether a place off the grid stands for a setting: below a hold of zero there is none."""
-        return not any(
-            place < 0 and values[0] == 0 and axis >= 2
-            for axis, (place, values) in enumerate(zip(position, self.values, strict=True))
-        )
+    def _around(self, number: int) -> Iterator[int | None]:
+        """Yield what is next to a setting in each direction; None where other values could be and were not tried."""
+        position = self.positions[number]
+        for axis, values in enumerate(self.values):
+            if len(values) == 1:
+                continue  # it was not to be chosen
+            below = reversed(range(position[axis]))
+            above = range(position[axis] + 1, len(values))
+            for places, is_end in ((below, axis in _HOLDS and values[position[axis]] == 0), (above, False)):
+                found = (self.numbers.get((*position[:axis], place, *position[axis + 1 :])) for place in places)
+                other = next((number for number in found if number is not None), None)
+                if other is not None or not is_end:
+                    yield other
 
 
 def measure_depths(grid: Grid, good: Sequence[bool]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Which setting to take, if any: the centre of a plateau that keeps the policy, and that held-out runs do not refute."""
+"""Which setting to take, if any: the centre of a plateau that keeps the policy and that held-out runs do not refute."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class _Choice:
         candidates = [number for number, good in enumerate(self.good) if good and number != self.number_today]
         if keeps:
             candidates = [number for number in candidates if self._is_better(number)]
-        refuted = []
+        refuted: list[Candidate] = []
         for number in sorted(candidates, key=self._rank):
             candidate = self._candidate(number)
             if not candidate.is_refuted:
@@ -153,14 +153,15 @@ class _Choice:
 
     def _unknown(self) -> str:
         """Return for which line there is no data at all, empty if there is for each."""
-        for where, checks in (("", self.checks), ("held-out ", self.held_out_checks)):
-            for line in range(len(checks[0])):
-                found = [one[line] for one in checks]
+        for where, scores, checks in (
+            ("", self.scores, self.checks),
+            ("held-out ", self.held_out, self.held_out_checks),
+        ):
+            for found in zip(*checks, strict=True):
                 # That nothing was paged, so that nothing has a time, is no lack of data.
-                if found[0].line != "max_detection" and all(one.result == "no_data" for one in found):
+                paged_nobody = found[0].line == "max_detection" and any(score.recall.incidents for score in scores)
+                if not paged_nobody and all(check.result == "no_data" for check in found):
                     return f"Nothing can be said: no {where}run has {found[0].needed}, which the policy asks about."
-        if not checks[0] or all(score.recall.incidents == 0 for score in self.held_out):
-            return "Nothing can be said: no held-out run has an incident that must page."
         return ""
 
     def _candidate(self, number: int) -> Candidate:
