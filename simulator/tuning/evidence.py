@@ -62,10 +62,10 @@ class Evidence:
         found = self.outcomes
 
         def times(array: NDArray[np.float32]) -> NDArray[np.float64]:
-            return array[self.rows, setting].astype(np.float64)
+            return np.asarray(array[self.rows, setting], dtype=np.float64)
 
         def counts(array: NDArray[np.int16]) -> NDArray[np.int64]:
-            return array[self.rows, setting].astype(np.int64)
+            return np.asarray(array[self.rows, setting], dtype=np.int64)
 
         return Pages(
             found.settings[setting],

@@ -41,6 +41,9 @@ class Policy:
         ):
             if value is not None and not fits(value):
                 raise InputError(f"{show(value)} can never be shown by a finite number of runs", Place(flag), hint)
+        if (self.min_recall, self.max_false_per_day, self.max_detection_seconds) == (None, None, None):
+            flags = "--min-recall, --max-false-per-day or --max-detection"
+            raise InputError("the policy demands nothing, so that every setting would do", None, f"give {flags}")
 
 
 def _is_share(value: float) -> bool:

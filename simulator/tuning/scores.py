@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.alerting.outcomes import Setting
+from simulator.alerting.outcomes import Setting  # noqa: TC001  # the report's model needs it
 from simulator.tuning.delays import Delays, measure_delays
 from simulator.tuning.evidence import DAY_SECONDS
 from simulator.tuning.statistics import Interval, poisson_rate, quantile, quantile_at_most, wilson

@@ -19,6 +19,7 @@ from simulator.report.charts.style import (
     text_at,
     time_axis,
 )
+from simulator.report.charts.values import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 
 _CURVE_PIXELS = 230
 _LABEL_PIXELS = 14
+_MOST_INJECTION_LANES = 4
 _MOST_LABELLED = 4
 """So many episodes have their times written out; those of the others show where a pointer rests."""
 
 
 def draw_alert(view: AlertView) -> Figure:
     """Return the chart of one alert."""
-    lanes_pixels = ROW_PIXELS * max(len(view.lanes), 1)
+    lanes = [*view.lanes, *_injection_lanes(view)]
+    lanes_pixels = ROW_PIXELS * max(len(lanes), 1)
     share = lanes_pixels / (lanes_pixels + _CURVE_PIXELS)
     texts = list(_times(view))
     top = 30 + _LABEL_PIXELS * (1 + max((level for _, _, level in texts), default=0))
@@ -45,11 +48,11 @@ def draw_alert(view: AlertView) -> Figure:
         "data": [
             *(_curve(curve, number, view.duration_seconds) for number, curve in enumerate(view.curves)),
             *(_threshold(level, view.duration_seconds) for level in view.levels),
-            *bars_of(view.lanes, view.duration_seconds, axis="y2"),
+            *bars_of(lanes, view.duration_seconds, axis="y2"),
         ],
         "layout": layout(
             top + 84 + lanes_pixels + _CURVE_PIXELS,
-            margin={"l": 60, "r": 12, "t": top, "b": 84},
+            margin={"l": 60, "r": 20, "t": top, "b": 84},
             xaxis=time_axis(view.duration_seconds, anchor="y2"),
             yaxis={
                 "domain": [share + 0.02, 1],
@@ -60,8 +63,8 @@ def draw_alert(view: AlertView) -> Figure:
                 "tickformat": "~r",
                 "nticks": 6,
             },
-            yaxis2=rows_axis(len(view.lanes), domain=[0, share - 0.02]),
-            annotations=[*names_of(view.lanes, yref="y2"), *labels],
+            yaxis2=rows_axis(len(lanes), domain=[0, share - 0.02]),
+            annotations=[*names_of(lanes, yref="y2"), *labels],
             shapes=[*_injected(view), *(line_at(at, colour=THRESHOLD) for at, _, _ in texts)],
             barmode="overlay",
             legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
@@ -109,6 +112,13 @@ def _range(view: AlertView) -> list[float]:
     return [low - room if low < 0 else 0.0, high + room]
 
 
+def _injection_lanes(view: AlertView) -> list[Lane]:
+    """Return a lane for each injection, or one for all where they are many."""
+    if len(view.injections) > _MOST_INJECTION_LANES:
+        return [Lane("injections", view.injections)]
+    return [Lane(stretch.name, (stretch,)) for stretch in view.injections]
+
+
 def _injected(view: AlertView) -> list[dict[str, Any]]:
     """Return a band behind the curves for each injection."""
     return [
@@ -124,12 +134,6 @@ def _injected(view: AlertView) -> list[dict[str, Any]]:
             "opacity": 0.18,
             "line": {"width": 1, "color": COLOURS["injected"]},
             "name": plain(stretch.name),
-            "label": {
-                "text": plain(stretch.name),
-                "textposition": "top left",
-                "font": {"size": 10},
-                "padding": 3,
-            },
         }
         for stretch in view.injections
     ]

@@ -18,8 +18,4 @@ def draw_cohorts(
     curves: Sequence[Curve], duration_seconds: float, injections: Sequence[Stretch] = (), unit: str = "clients (%)"
 ) -> Figure:
     """Return the chart of a number for each cohort over time, with the injections behind it."""
-    figure = draw_alert(AlertView("", unit, duration_seconds, tuple(curves), injections=tuple(injections)))
-    figure["layout"]["yaxis"]["domain"] = [0, 1]
-    figure["layout"]["xaxis"]["anchor"] = "y"
-    del figure["layout"]["yaxis2"]
-    return figure
+    return draw_alert(AlertView("", unit, duration_seconds, tuple(curves), injections=tuple(injections)))

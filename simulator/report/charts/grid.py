@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.report.charts.lanes import names_of, rows_axis
-from simulator.report.charts.style import COLOURS, CURVES, Figure, layout, plain, text_at, wrapped
+from simulator.report.charts.style import COLOURS, Figure, layout, plain, text_at, wrapped
 from simulator.report.charts.values import Lane
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _ROW_PIXELS = 46
 _STATES = {
     "fired": (COLOURS["firing"], "fired"),
     "pending": (COLOURS["pending"], "pending only"),
-    "silent": (CURVES[5], "silent"),
+    "silent": ("#b8b8b8", "silent"),
     "no_data": (COLOURS["blind"], "no data"),
 }
 
@@ -45,7 +45,7 @@ def draw_matrix(cells: Sequence[Cell]) -> Figure:
                 "x": [0.94] * len(found),
                 "y": [alerts.index(cell.alert) + 0.1 for cell in found],
                 "width": 0.5,
-                "marker": {"color": colour, "opacity": 0.85 if state != "silent" else 0.45},
+                "marker": {"color": colour},
                 "hovertext": [
                     f"{plain(cell.alert)}<br>{plain(cell.injection)}: {word} {plain(cell.detail)}" for cell in found
                 ],
@@ -68,7 +68,7 @@ def draw_matrix(cells: Sequence[Cell]) -> Figure:
             yaxis=rows_axis(len(alerts)),
             annotations=[*names_of([Lane(alert, ()) for alert in alerts]), *texts],
             barmode="overlay",
-            margin={"l": 12, "r": 12, "t": 24, "b": 72},
+            margin={"l": 12, "r": 20, "t": 24, "b": 72},
             legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
             hovermode="closest",
         ),

@@ -21,7 +21,7 @@ def draw_timeline(lanes: Sequence[Lane], duration_seconds: float, marks: Sequenc
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": "people and receivers",
+                "name": "people",
                 "x": [mark.at for mark in marks],
                 "y": [len(lanes)] * len(marks),
                 "marker": {"symbol": "diamond", "size": 10, "color": CURVES[2]},
@@ -33,14 +33,14 @@ def draw_timeline(lanes: Sequence[Lane], duration_seconds: float, marks: Sequenc
     return {
         "data": bars,
         "layout": layout(
-            96 + ROW_PIXELS * max(rows, 1),
+            110 + ROW_PIXELS * max(rows, 1),
             xaxis=time_axis(duration_seconds),
             yaxis=rows_axis(rows),
             annotations=names_of(lanes),
             shapes=[line_at(mark.at, colour=CURVES[2]) for mark in marks],
             barmode="overlay",
-            margin={"l": 12, "r": 12, "t": 8, "b": 48},
-            legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
+            margin={"l": 12, "r": 20, "t": 8, "b": 48},
+            legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "entrywidth": 60},
             hovermode="closest",
         ),
     }
