@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from simulator.alerting.coverage import missing_selectors, selector_text
 from simulator.alerting.dependence import names_read
 from simulator.alerting.prometheus import OwnPrometheus
 from simulator.alerting.querying import QueryRefused, understood
-from simulator.alerting.reach import Reach, reach_of, why_not_elsewhen
+from simulator.alerting.reach import reach_of, why_not_elsewhen
 from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS, SampleWriter, snappy, time_series
+from simulator.alerting.sight import parse
 from simulator.durations import format_duration
 from simulator.errors import EngineError
 
@@ -115,6 +117,14 @@ class Lanes(OwnPrometheus):
             return "it reads metrics that were not stored"
         return None
 
+    def missing(self, expr: str) -> tuple[str, ...]:
+        """Return the selectors that an expression needs and that match no series of any run."""
+        tree = parse(expr)
+        if tree is None:
+            return ()
+        lacking = missing_selectors(tree, lambda selector: bool(self.series(selector_text(selector))))
+        return tuple(map(selector_text, lacking))
+
     def read(self, expr: str, *, interval_seconds: float, phase_seconds: float = 0.0) -> Iterator[Reading]:
         """Evaluate an expression at phase + k * interval in every run, and yield its values, in order of the runs.
 
@@ -189,13 +199,18 @@ class Lanes(OwnPrometheus):
         self._count = 0
         self._expected = {}
         request = bytearray()
-        for exposition in self._runs:
-            request += self._written(exposition)
-            self._count += 1
-            if len(request) > _REQUEST_BYTES:
-                self._push(bytes(request))
-                request.clear()
-        self._push(bytes(request))
+        # One request is taken in while the next is made.
+        with ThreadPoolExecutor(1) as pool:
+            pushed = pool.submit(self._push, b"")
+            for exposition in self._runs:
+                request += self._written(exposition)
+                self._count += 1
+                if len(request) > _REQUEST_BYTES:
+                    pushed.result()
+                    pushed = pool.submit(self._push, bytes(request))
+                    request.clear()
+            pushed.result()
+            self._push(bytes(request))
         self._verify()
 
     def _written(self, exposition: Exposition) -> bytes:
@@ -308,6 +323,3 @@ def _samples(writer: SampleWriter, series: Series) -> tuple[bytes, int]:
         there = np.fromiter((value is not None for value in series.values), np.bool_, values.size)
         stale[1:] = there[:-1] & ~there[1:]
     return writer.samples(values, there, stale), int(there.sum())
-
-
-__all__ = ["ALIGNMENT_SECONDS", "Lanes", "Reach", "Reading"]
