@@ -32,7 +32,11 @@ def make_trials(axes: Axes, fault: str, *, duration_seconds: float | None, inter
     is how long the incident is if its duration is not to be chosen; `interval_seconds` that of evaluations.
     """
     durations = axes.durations if duration_seconds is None else (duration_seconds,)
-    cells = sorted(product(axes.levels, durations, axes.clients), key=lambda cell: (cell[2], cell[0], cell[1]))
+    kinds = list(product(axes.levels, durations))
+    if duration_seconds is None:
+        # What happens on quiet days, alone and at a known time, shows whether it pages.
+        kinds += [(blip.level, blip.duration_seconds) for blip in axes.blips.kinds if axes.blips.per_day]
+    cells = sorted(((*kind, clients) for kind in set(kinds) for clients in axes.clients), key=_size)
     rounds = max(axes.seeds, axes.held_out_seeds)
     trials = []
     for number in range(rounds):
@@ -53,6 +57,11 @@ def make_trials(axes: Axes, fault: str, *, duration_seconds: float | None, inter
                         Trial(fault, level, duration, clients, first + 1 + number, started, ended, length, held_out)
                     )
     return trials
+
+
+def _size(cell: tuple[float, float, int]) -> tuple[int, float, float]:
+    level, duration, clients = cell
+    return clients, level, duration
 
 
 def _quiet(clients: int, seed: int, *, held_out: bool) -> Trial:

@@ -90,6 +90,7 @@ def tune(
     _refuse_too_little(prepared, played)
     outcomes = prepared.judge.judge(played.expositions, prepared.settings, progress.on_judging)
     progress.on_confirming()
+    _forget(out)
     return _Conclusion(prepared, played, outcomes, out).draw()
 
 
@@ -102,6 +103,14 @@ def _refuse_too_little(prepared: Preparation, played: Played) -> None:
     if kinds(prepared.trials) - kinds(played.expositions):
         problem = f"sufficed for {len(played.expositions)} of {len(prepared.trials)} runs, and not for one of each kind"
         raise InputError(problem, Place("--budget"), "what was played is kept: run it again, or give it more time")
+
+
+def _forget(out: Path) -> None:
+    """Remove what an earlier sweep left: it must not pass for this one's."""
+    for name in ("promtool.yaml", "rules.yaml", "rules.diff", "tune.json", "report.md"):
+        (out / name).unlink(missing_ok=True)
+    for file in (out / "certification").glob("*.yaml"):
+        file.unlink()
 
 
 class _Conclusion:

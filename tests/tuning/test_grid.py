@@ -17,7 +17,7 @@ def test_every_cell_has_its_seeds_and_every_kind_its_quiet_days() -> None:
     )
     quiet = Counter(trial.held_out for trial in TRIALS if trial.is_quiet)
 
-    assert len(cells) == 2 * 4 * 3 * 2
+    assert len(cells) == 2 * (4 * 3 + len(AXES.blips.kinds)) * 2
     assert {count for (*_, held_out), count in cells.items() if held_out} == {2}
     assert {count for (*_, held_out), count in cells.items() if not held_out} == {3}
     assert quiet == {False: 5, True: 9}
@@ -33,7 +33,7 @@ def test_a_part_of_the_trials_from_the_first_on_has_something_of_everything() ->
     first = TRIALS[: len(TRIALS) // 3]
 
     assert {trial.held_out for trial in first if trial.is_quiet} == {True, False}
-    assert {(t.level, t.duration_seconds) for t in first} == {(t.level, t.duration_seconds) for t in TRIALS}
+    assert {(t.level, t.duration_seconds) for t in first} >= {(t.level, t.duration_seconds) for t in TRIALS}
 
 
 def test_an_incident_begins_when_windows_are_full_and_the_run_ends_when_they_are_empty_again() -> None:
