@@ -7,7 +7,9 @@ from simulator.alerting.outcomes import Setting
 from simulator.tuning.axes import default_axes
 from simulator.tuning.grid import HELD_OUT, make_trials
 
-AXES = replace(default_axes(Setting(0.05, 300.0, 600.0), 15.0), seeds=3, held_out_seeds=2, quiet_days=1.0, held_out_quiet_days=2.0)
+AXES = replace(
+    default_axes(Setting(0.05, 300.0, 600.0), 15.0), seeds=3, held_out_seeds=2, quiet_days=1.0, held_out_quiet_days=2.0
+)
 TRIALS = make_trials(AXES, "auth.key-drift", duration_seconds=None, interval_seconds=15.0)
 
 
