@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.alerting.outcomes import Setting
@@ -85,9 +85,9 @@ def test_a_spike_that_is_all_there_is_comes_with_a_warning() -> None:
 
 
 def test_the_worst_case_among_neighbours_decides_between_equal_plateaus() -> None:
-    settings = tuple(Setting(x / 10, 300.0, 0.0) for x in range(11))
+    wider = tuple(Setting(x / 10, 300.0, 0.0) for x in range(11))
     scores = [made(setting, recall) for setting, recall in
-              zip(settings, [0.1, 0.95, 0.99, 0.95, 0.1, 0.1, 0.98, 0.98, 0.98, 0.1, 0.1], strict=True)]  # fmt: skip
+              zip(wider, [0.1, 0.95, 0.99, 0.95, 0.1, 0.1, 0.98, 0.98, 0.98, 0.1, 0.1], strict=True)]  # fmt: skip
 
     found = choose(scores)
 
@@ -162,12 +162,28 @@ def test_what_is_better_in_one_thing_and_worse_in_another_is_no_reason_to_change
 @pytest.mark.parametrize(
     ("best", "others", "reason"),
     [
-        ({"recall": 0.8}, {"recall": 0.3}, "recall at least 0.9: measured 0.8, at least 0.774 with 95 % confidence, missed by 0.126"),
-        ({"false": 1.0}, {"false": 9.0}, "false alarms a day at most 0.5: measured 1, at most 1.06 with 95 % confidence, missed by 0.564"),
-        ({"detection": 420.0}, {"detection": 900.0}, "detection (p95) within 5m: measured 7m, missed by 2m"),
-        ({"detection": 290.0, "at_most": 310.0}, {"detection": 900.0}, "detection (p95) within 5m: measured 4m50s, at most 5m10s with 95 % confidence, missed by 10s"),
+        (
+            {"recall": 0.8},
+            {"recall": 0.3},
+            "recall at least 0.9: measured 0.8, at least 0.774 with 95 % confidence, missed by 0.126",
+        ),
+        (
+            {"false": 1.0},
+            {"false": 9.0},
+            "false alarms a day at most 0.5: measured 1, at most 1.06 with 95 % confidence, missed by 0.564",
+        ),
+        (
+            {"detection": 420.0},
+            {"detection": 900.0},
+            "detection (p95) within 5m: measured 7m, missed by 2m",
+        ),
+        (
+            {"detection": 290.0, "at_most": 310.0},
+            {"detection": 900.0},
+            "detection (p95) within 5m: measured 4m50s, at most 5m10s with 95 % confidence, missed by 10s",
+        ),
     ],
-)  # fmt: skip
+)
 def test_where_nothing_satisfies_the_nearest_names_the_line_and_the_margin(
     best: dict[str, float], others: dict[str, float], reason: str
 ) -> None:
@@ -273,7 +289,11 @@ def test_the_depth_of_a_setting_is_its_distance_to_what_is_bad_or_unknown(good: 
 # --- the front
 
 
-@given(st.lists(st.tuples(st.sampled_from([0.5, 0.8, 1.0]), st.sampled_from([0.0, 1.0, 2.0]), st.integers(1, 4)), min_size=1, max_size=12))  # fmt: skip
+MEASURES = st.tuples(st.sampled_from([0.5, 0.8, 1.0]), st.sampled_from([0.0, 1.0, 2.0]), st.integers(1, 4))
+
+
+@given(st.lists(MEASURES, min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
 def test_no_setting_on_the_front_is_beaten_and_every_one_off_it_is(values: list[tuple[float, float, int]]) -> None:
     scores = [made(replace(LINE[0], threshold=float(n)), r, f, float(d)) for n, (r, f, d) in enumerate(values)]
     front = find_front(scores)
