@@ -40,6 +40,10 @@ class Grid:
         """Tell whether the sweep ends beside a setting, where other values could be: nothing is known beyond."""
         return None in self._around(number)
 
+    def is_at_zero(self, number: int) -> bool:
+        """Tell whether a setting has the shortest hold there can be, though longer ones were tried."""
+        return len(self.values[_HOLDS[0]]) > 1 and self.values[_HOLDS[0]][self.positions[number][_HOLDS[0]]] == 0
+
     def distance(self, number: int, other: int) -> int:
         """Return how many steps one setting is from another."""
         pairs = zip(self.positions[number], self.positions[other], strict=True)
@@ -63,8 +67,9 @@ class Grid:
 def measure_depths(grid: Grid, good: Sequence[bool]) -> tuple[int, ...]:
     """Return for each setting how many steps lead from it to the nearest one that is not good; 0 for those.
 
-    Beyond the grid nothing is known, so it counts as not good; below a hold of zero there is nothing to fear. The
-    centre of a plateau is where this is greatest. Where no setting is bad and none is at an edge, all are as deep.
+    Beyond the grid nothing is known, so it counts as not good; so does a `for` below zero, where there is nothing: the
+    centre of a plateau is inside of it. The centre is where this is greatest. Where no setting is bad and none is at an
+    edge, all are as deep.
     """
     depths = [
         0 if not is_good else 1 if _touches_bad(grid, good, number) else -1 for number, is_good in enumerate(good)
@@ -83,7 +88,7 @@ def measure_depths(grid: Grid, good: Sequence[bool]) -> tuple[int, ...]:
 
 
 def _touches_bad(grid: Grid, good: Sequence[bool], number: int) -> bool:
-    return grid.is_at_edge(number) or not all(good[near] for near in grid.neighbours(number))
+    return grid.is_at_edge(number) or grid.is_at_zero(number) or not all(good[near] for near in grid.neighbours(number))
 
 
 def _values(setting: Setting) -> tuple[float, float, float, float]:

@@ -13,7 +13,7 @@ from simulator.tuning.statistics import exposure_needed, trials_needed, values_n
 if TYPE_CHECKING:
     from simulator.tuning.scores import Score
 
-Line = Literal["min_recall", "max_false_per_day", "max_detection"]
+Line = Literal["min_recall", "max_false_per_day", "max_unwanted", "max_detection"]
 Result = Literal["shown", "unshown", "violated", "no_data"]
 """`shown`: also the worse end of the interval keeps the bound. `unshown`: what was measured keeps it, and there is too
 little data for more. `violated`: it does not. `no_data` is never a pass."""
@@ -27,17 +27,21 @@ class Policy:
         min_recall: The least share of the incidents that must page that is paged while they last, below 1.
         max_false_per_day: The most false alarms in a quiet day, above 0.
         max_detection_seconds: The longest 95th percentile of the time from an incident's start to its page.
+        max_unwanted: The greatest share of the incidents that must not page that does, above 0 and below 1; nothing is
+            demanded where a sweep has none of them.
     """
 
     min_recall: float | None = 0.95
     max_false_per_day: float | None = 0.2
     max_detection_seconds: float | None = None
+    max_unwanted: float | None = 0.1
 
     def __post_init__(self) -> None:
         for flag, value, fits, hint in (
             ("--min-recall", self.min_recall, _is_share, "it takes a share above 0 and below 1"),
             ("--max-false-per-day", self.max_false_per_day, _is_positive, "it takes a number above 0"),
             ("--max-detection", self.max_detection_seconds, _is_positive, "it takes a time above 0s"),
+            ("--max-unwanted", self.max_unwanted, _is_share, "it takes a share above 0 and below 1"),
         ):
             if value is not None and not fits(value):
                 raise InputError(f"{show(value)} can never be shown by a finite number of runs", Place(flag), hint)
@@ -99,7 +103,7 @@ class Check:
 
 def check_policy(policy: Policy, score: Score) -> tuple[Check, ...]:
     """Return what became of each line of the policy."""
-    checks = (_check_recall(policy, score), _check_false(policy, score), _check_detection(policy, score))
+    checks = (check(policy, score) for check in (_check_recall, _check_false, _check_unwanted, _check_detection))
     return tuple(check for check in checks if check is not None)
 
 
@@ -133,6 +137,16 @@ def _check_false(policy: Policy, score: Score) -> Check | None:
     return _judge("max_false_per_day", bound, alarms.per_day, None, missing)
 
 
+def _check_unwanted(policy: Policy, score: Score) -> Check | None:
+    bound, unwanted = policy.max_unwanted, score.unwanted
+    if bound is None or unwanted.share is None or unwanted.interval is None:
+        return None
+    needed = trials_needed(1 - bound)
+    if unwanted.incidents >= needed:
+        return _judge("max_unwanted", bound, unwanted.share, unwanted.interval.high)
+    return _judge("max_unwanted", bound, unwanted.share, None, f"{needed} incidents, not {unwanted.incidents}")
+
+
 def _check_detection(policy: Policy, score: Score) -> Check | None:
     bound, detection = policy.max_detection_seconds, score.detection
     if bound is None:
@@ -161,6 +175,7 @@ def _no_data(line: Line, bound: float, needed: str) -> Check:
 NAMES: dict[Line, str] = {
     "min_recall": "recall at least",
     "max_false_per_day": "false alarms a day at most",
+    "max_unwanted": "paged, though it must not, at most",
     "max_detection": "detection (p95) within",
 }
 

@@ -286,10 +286,20 @@ def describe_check(check: Check) -> str:
 
 
 def _unshown(candidate: Candidate) -> Iterable[str]:
-    for where, checks in (("the runs it was chosen by", candidate.tuning), ("held-out runs", candidate.held_out)):
-        for check in checks:
-            if check.result == "unshown":
-                yield f"On {where} there is too little data to show it: {describe_check(check)}."
+    """Yield what there is too little data for: the runs for choosing and the others, together where they agree."""
+    lacking = {
+        where: "; ".join(
+            f"{NAMES[check.line]} {show_value(check.line, check.bound)} (it takes {check.needed})"
+            for check in checks
+            if check.result == "unshown"
+        )
+        for where, checks in (("the runs for choosing", candidate.tuning), ("held-out runs", candidate.held_out))
+    }
+    if len(set(lacking.values())) == 1:
+        lacking = {" and ".join(lacking): next(iter(lacking.values()))}
+    for where, what in lacking.items():
+        if what:
+            yield f"Kept on {where}, with too little data to show it: {what}."
 
 
 def _worst(found: Iterable[tuple[Check, ...]]) -> tuple[Check, ...]:

@@ -15,15 +15,20 @@ import numpy as np
 from simulator.alerting.outcomes import Setting  # noqa: TC001  # the report's model needs it
 from simulator.tuning.delays import Delays, measure_delays
 from simulator.tuning.evidence import DAY_SECONDS
-from simulator.tuning.statistics import Interval, poisson_rate, quantile, quantile_at_most, wilson
+from simulator.tuning.statistics import Interval, poisson_rate, quantile, quantile_at_most, quantiles, wilson
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from simulator.tuning.evidence import Evidence, Pages
 
 GROUP_WAIT_SECONDS = 30.0
 """Alertmanager's default."""
+
+_COARSE_SECONDS = 0.01
+"""The times of a day, kept as 32-bit numbers, are as exact as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +162,10 @@ def score_settings(evidence: Evidence, *, group_wait_seconds: float = GROUP_WAIT
 
 def judge_incidents(pages: Pages, evidence: Evidence, group_wait_seconds: float) -> Verdicts:
     """Return what became of each run's incident; of quiet runs it says nothing."""
-    ended = _column(evidence, "ended")
+    # As coarse as the times of pages are, so that a page at the very end is seen to be there.
+    ended = _column(evidence, "ended").astype(np.float32)
     fired = ~np.isnan(pages.detected_at)
-    unsent = fired & (pages.resolved_at - pages.detected_at < group_wait_seconds)
+    unsent = fired & (pages.resolved_at - pages.detected_at < group_wait_seconds - _COARSE_SECONDS)
     sent = fired & ~unsent
     in_time = sent & (pages.detected_at < ended)
     return Verdicts(in_time, sent & ~in_time, unsent)
@@ -245,20 +251,17 @@ class _Counter:
         found = taken[~np.isnan(taken)]
         fired = taken[~np.isnan(taken).all(axis=1)]
         worst = np.nanmax(fired, axis=1) if len(fired) else found
+        bands = [quantiles(taken[seed], (0.5, 0.95)) for seed in self.seeds]
+        p50_band, p95_band = (_range([band[number] for band in bands]) for number in range(2))
         return Detection(
             len(fired),
             _tidy(quantile(found, 0.5)),
             _tidy(quantile(found, 0.95)),
-            self._band(taken, 0.5),
-            self._band(taken, 0.95),
+            p50_band,
+            p95_band,
             _tidy(quantile(worst, 0.95)),
             _tidy(quantile_at_most(worst, 0.95)),
         )
-
-    def _band(self, taken: NDArray[np.float64], share: float) -> Interval | None:
-        groups = [taken[seed, phase] for seed in self.seeds for phase in range(taken.shape[1])]
-        found = [value for group in groups if (value := quantile(group[~np.isnan(group)], share)) is not None]
-        return _tidy_interval(Interval(min(found), max(found))) if found else None
 
     def _aftermath(self, pages: Pages) -> Aftermath:
         detected, resolved, ended = (
@@ -281,6 +284,13 @@ class _Counter:
 def _per_phase(counts: NDArray[np.bool_] | NDArray[np.int64]) -> float:
     """Return a count as a mean over the phases."""
     return float(counts.sum(axis=0).mean()) if counts.size else 0.0
+
+
+def _range(found: Sequence[NDArray[np.float64]]) -> Interval | None:
+    """Return from where to where numbers are, None where all are NaN."""
+    values = np.concatenate(found) if found else np.array([])
+    values = values[~np.isnan(values)]
+    return _tidy_interval(Interval(values.min(), values.max())) if len(values) else None
 
 
 def tidy(value: float) -> float:

@@ -64,6 +64,8 @@ def _demands(report: SweepReport) -> Iterator[str]:
         yield f"recall at least {report.policy.min_recall:g}"
     if report.policy.max_false_per_day is not None:
         yield f"false alarms a day at most {report.policy.max_false_per_day:g}"
+    if report.policy.max_unwanted is not None and report.tuning_runs.ignore:
+        yield f"paged, though it must not, at most {report.policy.max_unwanted:g}"
     if report.policy.max_detection_seconds is not None:
         yield f"detection (p95) within {format_duration(report.policy.max_detection_seconds)}"
 

@@ -110,7 +110,7 @@ def _heat_map(report: SweepReport, width: int) -> Group:
         table.add_column(f"{threshold:g}", no_wrap=True)
     for hold in place.fors:
         table.add_row(format_duration(hold), *(_cell(report, place, threshold, hold) for threshold in thresholds))
-    key = "recall, false alarms a day, detection p95; green: keeps the policy; *: today; >: proposed"
+    key = "recall, false alarms a day, detection p95; green: keeps the policy; ●: today; ★: proposed"
     left_out = len(place.thresholds) - len(thresholds)
     return Group(table, Text(f" {key}" + (f"; {left_out} thresholds more in the page" if left_out else ""), "dim"))
 
@@ -132,7 +132,7 @@ def _cell(report: SweepReport, place: Slice, threshold: float, hold: float) -> T
     false = "-" if score.false_alarms.per_day is None else number(score.false_alarms.per_day)
     p95 = "-" if score.detection.p95 is None else seconds(score.detection.p95)
     proposed = report.proposed is not None and at == report.proposed.number
-    mark = ("*" if at == report.today.number else "") + (">" if proposed else "")
+    mark = ("●" if at == report.today.number else "") + ("★" if proposed else "")
     style = "green" if at in report.satisfying else "dim"
     return Text(f"{mark}{recall}\n{false}/d\n{p95}\n", f"bold {style}" if mark else style)
 

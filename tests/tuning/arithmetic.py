@@ -17,6 +17,8 @@ from simulator.tuning.trial import Trial
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
 INTERVAL = 15.0
 PHASES = (0.0, 4.0, 8.0, 12.0)
 TODAY = Setting(0.05, 300.0, 600.0)
@@ -72,10 +74,15 @@ def next_evaluation(at: float, phase: float) -> float:
 def empty(trials: Sequence[Trial], settings: Sequence[Setting], phases: Sequence[float] = PHASES) -> Outcomes:
     """Return outcomes in which nothing ever fires."""
     shape = (len(trials), len(settings), len(phases))
-    times = [np.full(shape, NAN, dtype=np.float32) for _ in range(3)]
-    counts = [np.zeros(shape, dtype=np.int16) for _ in range(3)]
     truths = tuple(trial.truth for trial in trials)
-    return Outcomes(tuple(settings), truths, tuple(phases), *times, *counts)
+
+    def times() -> NDArray[np.float32]:
+        return np.full(shape, NAN, dtype=np.float32)
+
+    def counts() -> NDArray[np.int16]:
+        return np.zeros(shape, dtype=np.int16)
+
+    return Outcomes(tuple(settings), truths, tuple(phases), times(), times(), times(), counts(), counts(), counts())
 
 
 def sweep(

@@ -212,7 +212,7 @@ def test_the_band_is_over_phases_and_seeds() -> None:
 
     found = score(sweep(trials, [TODAY]), trials).detection
 
-    # Ramp and hold are 615 s. Phase 0 comes at once in the first run, phase 4 just before the ramp is over in the second.
+    # Ramp and hold are 615 s. Phase 0 comes at once in the first run, phase 4 just too early in the second.
     assert found.p50_band == Interval(615.0, 629.0)
     assert found.p95_worst == 628.9
     assert found.p95_at_most is None
