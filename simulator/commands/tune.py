@@ -60,6 +60,9 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         max_false_per_day: Annotated[
             str, typer.Option(metavar="NUMBER", help="The most false alarms in a quiet day, or none.")
         ] = "0.2",
+        max_unwanted: Annotated[
+            str, typer.Option(metavar="SHARE", help="The greatest share of what must not page that does, or none.")
+        ] = "0.1",
         max_detection: Annotated[
             str, typer.Option(metavar="DURATION", help="The longest detection time (95th percentile), or none.")
         ] = _NONE,
@@ -109,7 +112,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             overrides=parse_overrides(settings or [], None),
             sweep=tuple(sweep or ()),
             objective=objective,
-            policy=_policy(min_recall, max_false_per_day, max_detection),
+            policy=_policy(min_recall, max_false_per_day, max_unwanted, max_detection),
         )
         seconds = None if budget is None else _duration(budget, "--budget")
         prepared = prepare(request, load_faults())
@@ -122,11 +125,12 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         raise typer.Exit(EXIT_CODES[found.report.recommendation.outcome])
 
 
-def _policy(min_recall: str, max_false_per_day: str, max_detection: str) -> Policy:
+def _policy(min_recall: str, max_false_per_day: str, max_unwanted: str, max_detection: str) -> Policy:
     return Policy(
-        None if min_recall == _NONE else _share(min_recall, "--min-recall"),
-        None if max_false_per_day == _NONE else _number(max_false_per_day, "--max-false-per-day"),
-        None if max_detection == _NONE else _duration(max_detection, "--max-detection"),
+        min_recall=None if min_recall == _NONE else _share(min_recall, "--min-recall"),
+        max_false_per_day=None if max_false_per_day == _NONE else _number(max_false_per_day, "--max-false-per-day"),
+        max_unwanted=None if max_unwanted == _NONE else _share(max_unwanted, "--max-unwanted"),
+        max_detection_seconds=None if max_detection == _NONE else _duration(max_detection, "--max-detection"),
     )
 
 
