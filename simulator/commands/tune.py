@@ -18,6 +18,7 @@ from simulator.durations import parse_duration
 from simulator.errors import InputError, Place, show
 from simulator.tuning import tuner
 from simulator.tuning.axes import KEYS
+from simulator.tuning.html import write_html
 from simulator.tuning.markdown import write_markdown
 from simulator.tuning.playing import cost_of
 from simulator.tuning.policy import Policy
@@ -201,7 +202,11 @@ def _bar(*, quiet: bool) -> Iterator[Progress]:
 
 
 def _leave(found: Tuning, folder: Path) -> None:
-    texts = {"tune.json": found.report.dump(), "report.md": write_markdown(found.report)}
+    texts = {
+        "tune.json": found.report.dump(),
+        "report.md": write_markdown(found.report),
+        "report.html": write_html(found.report),
+    }
     if found.report.diff is not None:
         texts["rules.diff"] = found.report.diff
     for name, text in texts.items():
@@ -220,7 +225,7 @@ def _show(found: Tuning, folder: Path, *, applied: bool, as_json: bool) -> None:
         console.print(f" written: {found.edit.file}", markup=False, soft_wrap=True)
     elif found.edit is not None:
         console.print(" --apply writes the change", style="dim", markup=False)
-    names = "report.md, tune.json, certification/, trials/"
+    names = "report.html, report.md, tune.json, certification/, trials/"
     if found.exported is not None:
         names += "; for your CI: promtool.yaml with rules.yaml"
     console.print(f" files: {folder}: {names}", style="dim", markup=False, soft_wrap=True)

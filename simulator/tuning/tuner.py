@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from simulator.tuning.trial import Trial
 
 _MOST_SHOWN = 32
+_TRIALS = "trials"
+_LEFT = ("promtool.yaml", "rules.yaml", "rules.diff", "tune.json", "report.md", "report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ def tune(
     for tool in ("prometheus", "promtool"):
         find_tool(tool)
     budget = Budget(budget_seconds)
-    store = Store(out / "trials")
+    _refuse_foreign(out, prepared)
+    store = Store(out / _TRIALS)
     refuse_unseen(prepared)
     with open_pool(executor) as pool:
         played = play_trials(
@@ -105,9 +108,19 @@ def _refuse_too_little(prepared: Preparation, played: Played) -> None:
         raise InputError(problem, Place("--budget"), "what was played is kept: run it again, or give it more time")
 
 
+def _refuse_foreign(out: Path, prepared: Preparation) -> None:
+    """Refuse a folder that is not ours: files of the same names may be in there, such as the user's own rules."""
+    own = {group.file.resolve() for group in prepared.judge.ruleset.groups if group.file is not None}
+    if own & {(out / name).resolve() for name in _LEFT}:
+        raise InputError("has your own rule file under a name that would be overwritten", Place(out), "choose another")
+    if out.is_dir() and any(out.iterdir()) and not (out / _TRIALS).is_dir():
+        hint = "choose a folder that is new, empty, or an earlier sweep's"
+        raise InputError("is not empty and holds no earlier sweep", Place(out), hint)
+
+
 def _forget(out: Path) -> None:
     """Remove what an earlier sweep left: it must not pass for this one's."""
-    for name in ("promtool.yaml", "rules.yaml", "rules.diff", "tune.json", "report.md"):
+    for name in _LEFT:
         (out / name).unlink(missing_ok=True)
     for file in (out / "certification").glob("*.yaml"):
         file.unlink()

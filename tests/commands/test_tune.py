@@ -214,6 +214,23 @@ def test_a_budget_that_suffices_for_nothing_is_refused_and_what_was_played_is_ke
     assert "--budget: sufficed for" in printed.replace("\n", "")
 
 
+def test_a_folder_that_is_not_its_own_is_left_alone(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    for extra, said in (
+        ("", "has your own rule file"),
+        ("trials", "has your own rule file"),
+        ("other", "is not empty"),
+    ):
+        folder = tmp_path / "other" if extra == "other" else tmp_path
+        (tmp_path / extra).mkdir(exist_ok=True)
+        (folder / "kept.txt").write_text("kept")
+
+        assert said in run(tmp_path, "--out", str(folder), code=2).replace("\n", "")
+        assert (folder / "kept.txt").exists()
+    assert rules.read_text() == RULES
+
+
 # --- interrupts
 
 
