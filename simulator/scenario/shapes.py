@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
@@ -146,6 +146,11 @@ class Envelope(Model):
         if sum(getattr(self, shape) is not None for shape in shapes) != 1:
             raise ValueError(f"an envelope has one shape: {', '.join(shapes[:-1])} or {shapes[-1]}")
         return self
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Leave out the form, which has functions that no other process can be given: it is made anew there."""
+        state = super().__getstate__()
+        return {**state, "__dict__": {key: value for key, value in state["__dict__"].items() if key != "form"}}
 
     @property
     def repeats(self) -> bool:

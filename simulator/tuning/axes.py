@@ -58,7 +58,8 @@ _PARTS_OF_HOLD = (0.5, 0.8, 1.5)
 _FACTORS = (0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 _LADDER = (60.0, 120.0, 180.0, 300.0, 420.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0)
 _BLIPS = Blips((Blip(0.02, 300.0), Blip(0.25, 60.0), Blip(1.0, 30.0)), per_day=6.0)
-_SHORTEST = 300.0
+_SHORTEST = 600.0
+_LEAST_HOLD = 300.0
 
 
 def default_axes(today: Setting, scrape_seconds: float) -> Axes:
@@ -82,7 +83,7 @@ def default_axes(today: Setting, scrape_seconds: float) -> Axes:
         blips=_BLIPS,
         thresholds=tuple(_short(factor * today.threshold) for factor in _FACTORS) if today.threshold else (0.0, 1.0),
         windows=windows,
-        fors=(0.0, *_around(today.for_seconds, 0.0, max(today.for_seconds, _SHORTEST))),
+        fors=(0.0, *_around(today.for_seconds, 0.0, max(today.for_seconds, _LEAST_HOLD))),
         keeps=(today.keep_firing_for_seconds,),
     )
 

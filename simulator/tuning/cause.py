@@ -31,13 +31,14 @@ _WHOLE_SECONDS = 600.0
 class Cause:
     """What was chosen, or asked for: the stage, the incident's name, and other faults that the alert would see.
 
-    `scales` says whether the incident can be made weaker than it is.
+    `scales` says whether the incident can be made weaker than it is, `is_known` whether the alert is known to see it.
     """
 
     stage: Stage
     name: str
     others: tuple[str, ...] = ()
     scales: bool = True
+    is_known: bool = True
 
 
 def find_cause(
@@ -73,7 +74,7 @@ def find_cause(
     name = fault or known[0]
     injection = _single(name, faults)
     others = tuple(other for other in known if other != name)
-    return Cause(Stage(_bare(loaded), contract, (injection,)), name, others)
+    return Cause(Stage(_bare(loaded), contract, (injection,)), name, others, is_known=name in known)
 
 
 def _load(rule: AlertRule, scenario: str | None, overrides: Mapping[str, str]) -> LoadedScenario:

@@ -24,6 +24,10 @@ _START_SPREAD_SECONDS = 60.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+AFTERMATH_SECONDS = 900.0
+"""How long what happens once counts as an incident: a page within it is in time."""
+
+
 def make_trials(axes: Axes, fault: str, *, duration_seconds: float | None, interval_seconds: float) -> list[Trial]:
     """Return the trials of a sweep, in the order in which they are worth the most.
 
@@ -51,8 +55,8 @@ def make_trials(axes: Axes, fault: str, *, duration_seconds: float | None, inter
             if number < seeds:
                 for level, duration, clients in cells:
                     started = _start(axes, first + 1 + number)
-                    length = _length(axes, started + duration, interval_seconds)
-                    ended = round(started + duration, 6)
+                    ended = round(started + (duration or AFTERMATH_SECONDS), 6)
+                    length = _length(axes, ended, interval_seconds)
                     trials.append(
                         Trial(fault, level, duration, clients, first + 1 + number, started, ended, length, held_out)
                     )

@@ -14,11 +14,11 @@ from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
 from simulator.tuning.axes import Axes, default_axes, parse_sweep, with_sweep
 from simulator.tuning.cause import Cause, find_cause, with_monitoring
-from simulator.tuning.grid import make_trials
+from simulator.tuning.grid import AFTERMATH_SECONDS, make_trials
 from simulator.tuning.judging import Judge, todays_setting
 from simulator.tuning.objective import Objective, default_objective, parse_objective
 from simulator.tuning.policy import Policy
-from simulator.tuning.stage import exposition_digest
+from simulator.tuning.stage import Blips, exposition_digest
 from simulator.tuning.trial import Trial
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from simulator.alerting.ruleset import AlertRule, RuleSet
     from simulator.conditions import Fault
+    from simulator.tuning.stage import Blip
 
 _MOST_SETTINGS = 20_000
 
@@ -102,7 +103,7 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
     today = todays_setting(rule, bound)
     axes = _axes(request, today, cause, monitoring.scrape_interval)
     objective = _objective(request, cause)
-    axes, dropped = _without_loud_blips(axes, objective, cause, asked="blip=" in " ".join(request.sweep))
+    axes = _without_loud_blips(axes, objective, cause, asked="blip=" in " ".join(request.sweep))
     reads = names_read(rule.expr)
     names = None if None in reads else frozenset(name for name in reads if name is not None)
     cause = with_monitoring(cause, interval_seconds=interval, names=names, blips=axes.blips)
@@ -118,7 +119,7 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
         today=today,
         trials=tuple(trials),
         settings=_settings(axes, today),
-        notes=(*_describe(cause, axes, today, rule), *dropped),
+        notes=_describe(cause, axes, today, rule),
     )
 
 
@@ -191,10 +192,12 @@ def _describe(cause: Cause, axes: Axes, today: Setting, rule: AlertRule) -> tupl
     """Return what a reader has to know of what was tried, a sentence each."""
     anatomy = dissect(rule.expr)
     notes = [f"The incidents are {cause.name}, in the contract '{cause.stage.contract.contract}'."]
+    if cause.stage.is_momentary:
+        notes.append(f"It happens at once: a page within {format_duration(AFTERMATH_SECONDS)} is in time.")
+    if not cause.is_known:
+        notes.append(f"{cause.name} is not known to show in what this alert reads.")
     if axes.blips.kinds and axes.blips.per_day:
-        kinds = ", ".join(
-            f"level {one.level:g} for {format_duration(one.duration_seconds)}" for one in axes.blips.kinds
-        )
+        kinds = ", ".join(_describe_blip(one, cause) for one in axes.blips.kinds)
         notes.append(
             f"A quiet day has {axes.blips.per_day:g} blips of the same kind that nobody is to be woken for: {kinds}."
         )
@@ -215,24 +218,31 @@ def _objective(request: Request, cause: Cause) -> Objective:
     return default_objective(momentary=cause.stage.is_momentary)
 
 
-def _without_loud_blips(axes: Axes, objective: Objective, cause: Cause, *, asked: bool) -> tuple[Axes, tuple[str, ...]]:
-    """Leave out what happens on quiet days and would have to page: no page of a quiet day is a true one."""
+def _without_loud_blips(axes: Axes, objective: Objective, cause: Cause, *, asked: bool) -> Axes:
+    """Leave out what happens on quiet days and would have to page: no page of a quiet day is a true one.
 
-    def must_page(level: float, seconds: float) -> bool:
-        trial = Trial(cause.name, level, seconds, axes.quiet_clients, 1, 0.0, seconds, seconds)
-        return objective.page.holds(trial)
+    A whole timeline is no blip, either.
+    """
+    momentary = cause.stage.is_momentary
 
-    loud = [blip for blip in axes.blips.kinds if must_page(blip.level, blip.duration_seconds)]
-    if not loud:
-        return axes, ()
-    text = f"level {loud[0].level:g} for {format_duration(loud[0].duration_seconds)}"
-    if asked:
-        problem = f"{text} must page by the objective, and is none of a quiet day"
+    def must_page(blip: Blip) -> bool:
+        length = 0.0 if momentary else blip.duration_seconds
+        return objective.page.holds(Trial(cause.name, blip.level, length, axes.quiet_clients, 1, 0.0, length, length))
+
+    if not cause.stage.elastic:
+        if asked:
+            raise InputError(f"{cause.name} is a whole timeline, and no blip", Place("--sweep", None, "blip"))
+        return replace(axes, blips=Blips())
+    loud = [blip for blip in axes.blips.kinds if must_page(blip)]
+    if loud and asked:
+        problem = f"{_describe_blip(loud[0], cause)} must page by the objective, and is none of a quiet day"
         raise InputError(problem, Place("--sweep", None, "blip"))
-    kinds = tuple(blip for blip in axes.blips.kinds if blip not in loud)
-    return replace(axes, blips=replace(axes.blips, kinds=kinds)), (
-        f"Quiet days are without {text}, which must page by the objective.",
-    )
+    return replace(axes, blips=replace(axes.blips, kinds=tuple(b for b in axes.blips.kinds if b not in loud)))
+
+
+def _describe_blip(blip: Blip, cause: Cause) -> str:
+    level = f"level {blip.level:g}"
+    return level if cause.stage.is_momentary else f"{level} for {format_duration(blip.duration_seconds)}"
 
 
 def _refuse_nothing_to_page(objective: Objective, trials: Sequence[Trial]) -> None:
