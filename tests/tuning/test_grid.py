@@ -51,11 +51,11 @@ def test_an_incident_begins_when_windows_are_full_and_the_run_ends_when_they_are
 def test_an_incident_of_its_own_length_is_not_stretched() -> None:
     trials = make_trials(AXES, "three", duration_seconds=3000.0, interval_seconds=60.0)
 
-    assert {trial.ended - trial.started for trial in trials if trial.ended and trial.started} == {3000.0}
+    assert {round(trial.ended - trial.started, 3) for trial in trials if trial.ended and trial.started} == {3000.0}
 
 
 def test_what_happens_once_is_an_incident_for_a_while() -> None:
     trials = make_trials(AXES, "reset", duration_seconds=0.0, interval_seconds=60.0)
 
     assert {trial.duration_seconds for trial in trials} == {0.0}
-    assert {trial.ended - trial.started for trial in trials if trial.ended and trial.started} == {900.0}
+    assert {round(trial.ended - trial.started, 3) for trial in trials if trial.ended and trial.started} == {900.0}
