@@ -22,7 +22,8 @@ def active(*rows: str) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
 
 def triples(firing: Firing) -> list[tuple[int, int, int, int]]:
     """Return row, pending, begin and end of each."""
-    return [tuple(map(int, one)) for one in zip(firing.row, firing.pending, firing.begin, firing.after, strict=True)]
+    columns = [part.tolist() for part in (firing.row, firing.pending, firing.begin, firing.after)]
+    return list(zip(*columns, strict=True))
 
 
 @pytest.mark.parametrize(
