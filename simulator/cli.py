@@ -19,7 +19,7 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, init, reproduce, serve, tune
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -171,7 +171,8 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
-for family in (fleet, drill, fault):
+tune.register(app, load_faults)
+for family in (fleet, drill, fault, init):
     family.register(app)
 
 
@@ -181,10 +182,9 @@ def run() -> None:
 
 
 def spread_lists(arguments: Sequence[str]) -> list[str]:
-    """Repeat `--rules`, `--set` and `--profile` before each of their values, so that one of them can take several.
+    """Repeat options that take several values before each of them: `--rules`, `--set`, `--sweep` and `--profile`.
 
-    A value of `--set` or `--profile` has an equals sign, one of `--rules` after the first is a file; anything else ends
-    the list.
+    A value of `--rules` after the first is a file, one of the others has an equals sign; anything else ends the list.
     """
     spread: list[str] = []
     option, first = "", False
@@ -194,7 +194,7 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
             spread.append(argument)
             continue
         pair = re.match(r"[\w.\[\]-]+=", argument) is not None
-        more = {"--set": pair, "--profile": pair, "--rules": Path(argument).is_file()}
+        more = {"--set": pair, "--sweep": pair, "--profile": pair, "--rules": Path(argument).is_file()}
         if not first and more.get(option, False):
             spread.append(option)
         elif not first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -30,6 +31,8 @@ _FAILURE = re.compile(
     r" +exp: (?P<expected>.*)\n +got: (?P<got>.*)$",
     re.MULTILINE,
 )
+_ELEMENT = re.compile(r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\} \S+')
+_PAIR = re.compile(r'([^\s,="]+)=("(?:[^"\\]|\\.)*")')
 _ERROR = re.compile(r"^.*\berr: .*$", re.MULTILINE)
 
 
@@ -59,6 +62,15 @@ def metric_text(name: str, labels: Labels | Mapping[str, str]) -> str:
     return f"{name}{{{inner}}}"
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One run in a test file: what was scraped, and what is to hold; the name stands there for people."""
+
+    exposition: Exposition
+    expectations: Sequence[Expectation]
+    name: str | None = None
+
+
 def write_test(  # noqa: PLR0913  # the parts of the file
     file: Path,
     rules_file: Path,
@@ -69,7 +81,25 @@ def write_test(  # noqa: PLR0913  # the parts of the file
     interval_seconds: float,
     expectations: Sequence[Expectation],
 ) -> None:
-    """Write a test file and the rule file beside it; `names` are the metrics that its rules read.
+    """Write a test file of one run and the rule file beside it; `names` are the metrics that its rules read.
+
+    Raises:
+        EngineError: the scrape times have no common step that is coarse enough.
+    """
+    case = Case(exposition, expectations)
+    write_tests(file, rules_file, ruleset, [case], names=names, interval_seconds=interval_seconds)
+
+
+def write_tests(  # noqa: PLR0913  # the parts of the file
+    file: Path,
+    rules_file: Path,
+    ruleset: RuleSet,
+    cases: Sequence[Case],
+    *,
+    names: Collection[str],
+    interval_seconds: float,
+) -> None:
+    """Write a test file of several runs, each with its own series, and the rule file beside it.
 
     Promtool knows one evaluation interval per file, and ignores those that groups have.
 
@@ -78,25 +108,33 @@ def write_test(  # noqa: PLR0913  # the parts of the file
     """
     unique = ruleset.with_unique_groups()
     rules_file.write_text(dump_rules(unique), encoding="utf-8")
-    series = [one for one in exposition.series() if one.name in names]
-    times = [round(time * 1000) for time in exposition.times]
-    step = math.gcd(*times) or round(interval_seconds * 1000)
-    _refuse_too_fine(step, times, len(series))
-    slots = [time // step for time in times]
     with file.open("w", encoding="utf-8", newline="\n") as out:
         out.write(f"rule_files: [{json.dumps(rules_file.name)}]\n")
         out.write(f"evaluation_interval: {format_duration(interval_seconds)}\n")
         # Without an order promtool takes groups at random, and some may read what others record.
         out.write(f"group_eval_order: {_json([group.name for group in unique.groups])}\n")
-        # Series start at zero and have one fixed step: the scrapes between its multiples are `_`.
-        out.write(f"tests:\n  - interval: {format_duration(step / 1000)}\n    input_series:")
-        out.write("\n" if series else " []\n")
-        for one in series:
-            out.write(f"      - series: {_json(metric_text(one.name, one.labels))}\n")
-            out.write(f'        values: "{" ".join(_values(one, slots))}"\n')
-        out.write("    promql_expr_test:\n")
-        for expectation in expectations:
-            out.write(_plain_expectation(expectation))
+        out.write("tests:\n")
+        for case in cases:
+            out.writelines(_plain_case(case, names, interval_seconds))
+
+
+def _plain_case(case: Case, names: Collection[str], interval_seconds: float) -> Iterator[str]:
+    exposition = case.exposition
+    series = [one for one in exposition.series() if one.name in names]
+    times = [round(time * 1000) for time in exposition.times]
+    step = math.gcd(*times) or round(interval_seconds * 1000)
+    _refuse_too_fine(step, times, len(series))
+    slots = [time // step for time in times]
+    # Series start at zero and have one fixed step: the scrapes between its multiples are `_`.
+    yield f"  - interval: {format_duration(step / 1000)}\n"
+    if case.name is not None:
+        yield f"    name: {_json(case.name)}\n"
+    yield "    input_series:\n" if series else "    input_series: []\n"
+    for one in series:
+        yield f"      - series: {_json(metric_text(one.name, one.labels))}\n"
+        yield f'        values: "{" ".join(_values(one, slots))}"\n'
+    yield "    promql_expr_test:\n"
+    yield from map(_plain_expectation, case.expectations)
 
 
 def run_test(file: Path, promtool: Path) -> list[Failure]:
@@ -128,6 +166,13 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
         problem = said.strip() if broken is None else broken[0].strip()
         raise EngineError(f"promtool could not test the rules: {problem[:500]}")
     return failures
+
+
+def elements(vector: str) -> Iterator[dict[str, str]]:
+    """Yield the labels of each element of a vector as promtool prints it."""
+    for inner in _ELEMENT.findall(vector):
+        # Go and Python quote strings alike.
+        yield {name: str(ast.literal_eval(value)) for name, value in _PAIR.findall(inner)}
 
 
 def _refuse_too_fine(step: int, times: Sequence[int], series: int) -> None:

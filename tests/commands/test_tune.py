@@ -1,0 +1,259 @@
+"""`syncstorm tune`: what it recommends, when it says no, how it stops and goes on, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from simulator.alerting.toolchain import find_tool
+from simulator.cli import app
+from simulator.tuning.claims import Course
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT = Path(__file__).parents[2]
+ALERT = "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh"
+RULES = """\
+# Of the platform team.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: sync}
+spec:
+  groups:
+    - name: sync
+      rules:
+        - alert: OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh
+          # five percent
+          expr: |
+            sum(rate(openagents_runtime_sync_socket_auth_count{status="error"}[5m]))
+              / clamp_min(sum(rate(openagents_runtime_sync_socket_auth_count[5m])), 1) > 0.05
+          for: 10m   # ten
+          labels: {severity: page}
+        - {alert: TimedOut, expr: 'sum(rate(openagents_runtime_sync_socket_timeout_count[5m])) > 5', for: 10m}
+        - {alert: Late, expr: sync:failures:rate5m > 1}
+        - {record: 'sync:failures:rate5m', expr: 'sum(rate(openagents_runtime_sync_socket_auth_count[5m]))'}
+        - {alert: Gone, expr: absent(up)}
+"""
+SWEEP = (
+    *("level=0.5,1", "duration=8m", "clients=50", "seeds=2", "held_out_seeds=2", "quiet_days=0.5"),
+    *(
+        "held_out_quiet_days=0.5",
+        "quiet_clients=20",
+        "blip=0.02@5m",
+        "threshold=0.05,0.1",
+        "window=2m,5m",
+        "for=1m,2m,10m",
+    ),
+)
+
+
+def run(folder: Path, *arguments: str, alert: str = ALERT, code: int = 0) -> str:
+    done = CliRunner().invoke(
+        app,
+        [
+            "tune",
+            str(folder / "rules.yaml"),
+            "--alert",
+            alert,
+            "--out",
+            str(folder / "out"),
+            *_sweep(SWEEP),
+            *arguments,
+        ],
+        env={"COLUMNS": "150"},
+    )
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def _sweep(axes: Sequence[str]) -> list[str]:
+    return [word for axis in axes for word in ("--sweep", axis)]
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder in which the auth alert was tuned, and what was printed."""
+    folder = tmp_path_factory.mktemp("tuned")
+    (folder / "rules.yaml").write_text(RULES)
+    return folder, run(folder)
+
+
+@pytest.fixture
+def again(tuned: tuple[Path, str], tmp_path: Path) -> Path:
+    """Return a copy of that folder, in which all that was played is known."""
+    return shutil.copytree(tuned[0], tmp_path / "again")
+
+
+def _test_rules(file: Path) -> int:
+    promtool = find_tool("promtool").path
+    return subprocess.run([promtool, "test", "rules", file.name], cwd=file.parent, check=False).returncode
+
+
+def test_a_change_is_recommended_that_pages_before_a_total_outage_of_eight_minutes_is_over(
+    tuned: tuple[Path, str],
+) -> None:
+    folder, printed = tuned
+    found = json.loads((folder / "out/tune.json").read_text())
+    held_out = found["proposed"]["held_out"]
+
+    assert f"{ALERT}: change recommended" in printed
+    assert found["recommendation"]["outcome"] == "change"
+    assert held_out["recall"]["in_time"] == held_out["recall"]["incidents"] > 0
+    assert found["today"]["held_out"]["recall"]["in_time"] == 0
+    assert (folder / "rules.yaml").read_text() == RULES
+    assert "-          for: 10m   # ten" in printed
+    assert (folder / "out/rules.diff").read_text() == found["diff"]
+
+
+def test_the_change_is_applied_to_that_rule_alone_and_then_no_change_is_right(again: Path) -> None:
+    printed = run(again, "--apply")
+    before, applied = RULES.splitlines(), (again / "rules.yaml").read_text()
+
+    assert f"written: {again}/rules.yaml" in printed.replace("\n", "")
+    changed = [number for number, line in enumerate(applied.splitlines()) if line != before[number]]
+    assert changed
+    assert set(changed) <= {11, 12, 13}  # the two lines of the expression, and the hold
+    assert len(applied.splitlines()) == len(before)
+
+    printed = run(again, "--apply")
+
+    assert f"{ALERT}: no change" in printed
+    assert (again / "rules.yaml").read_text() == applied
+    assert not (again / "out/rules.diff").exists()
+    assert _test_rules(again / "out/promtool.yaml") == 0
+
+
+def test_the_exported_test_passes_anywhere_and_fails_with_the_rule_of_before(again: Path, tmp_path: Path) -> None:
+    for name in ("promtool.yaml", "rules.yaml"):
+        shutil.copy(again / "out" / name, tmp_path)
+    assert _test_rules(tmp_path / "promtool.yaml") == 0
+
+    shutil.copy(again / "out/certification/today-rules.yaml", tmp_path / "rules.yaml")
+    assert _test_rules(tmp_path / "promtool.yaml") == 1
+
+
+def test_where_nothing_keeps_the_policy_nothing_is_changed_nor_exported(again: Path) -> None:
+    found = json.loads(run(again, "--max-detection", "20s", "--apply", "--json", code=1))
+
+    assert found["recommendation"]["outcome"] == "nothing_satisfies"
+    assert (again / "rules.yaml").read_text() == RULES
+    assert not (again / "out/promtool.yaml").exists()
+
+
+def test_promtool_that_disagrees_is_an_error(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Course, "of", lambda *_: Course(60.0, 75.0, 1, 0))
+
+    assert "promtool does not agree with the sweep" in run(again, code=3)
+    assert not (again / "out/tune.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "alert", "said"),
+    [
+        ((), f"{ALERT}s", f"--alert: unknown alert '{ALERT}s' (did you mean '{ALERT}'?)"),
+        (("--fault", "auth.key"), ALERT, "unknown fault 'auth.key' (did you mean 'auth.key-drift'?)"),
+        (("--fault", "liveness.loop-stall"), ALERT, "liveness.loop-stall needs a live system"),
+        (("--scenario", "calmer"), ALERT, "unknown scenario"),
+        (("--line", "3"), ALERT, f"--line: {ALERT} does not stand at line 3 (lines: 9)"),
+        (("--comparison", "2"), ALERT, f"--comparison: {ALERT} has no comparison 2 with a number (1: > 0.05)"),
+        (("--objective", "level>=2"), ALERT, "'2' is no level"),
+        (("--objective", "level>=0.5 duration>=1h"), ALERT, "--objective: no incident that is tried must page by it"),
+        (("--objective", "level>=0.01"), ALERT, "--sweep: blip: level 0.02 for 5m must page by the objective"),
+        (("--min-recall", "1"), ALERT, "--min-recall: '1.0' can never be shown by a finite number of runs"),
+        (("--min-recall", "most"), ALERT, "--min-recall: 'most' is not a number (or none)"),
+        (("--max-detection", "x"), ALERT, "--max-detection: 'x' is not a duration"),
+        (("--budget", "0s"), ALERT, "--budget: '0s' is no time (it takes more than 0s)"),
+        (("--executor", "cloud"), ALERT, "--executor: 'cloud' is no executor (local, or dask://HOST:PORT)"),
+        (("--sweep", "windows=1m"), ALERT, "--sweep: unknown axis 'windows' (did you mean 'window'?)"),
+        ((), "Late", "Late: cannot be tuned, and is left alone: it reads what other rules write"),
+        ((), "Gone", "Gone: cannot be tuned, and is left alone: it does not compare with a number"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_one_clear_line(tmp_path: Path, arguments: Sequence[str], alert: str, said: str) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+
+    printed = run(tmp_path, *arguments, alert=alert, code=2)
+
+    assert said in printed.replace("\n", "")
+    assert len(printed.splitlines()) <= 2
+
+
+def test_a_fault_that_the_rule_cannot_see_is_refused_and_not_called_missed(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+
+    printed = run(tmp_path, "--fault", "auth.key-drift", alert="TimedOut", code=2)
+
+    assert "--fault: auth.key-drift touches nothing that TimedOut reads" in printed.replace("\n", "")
+
+
+def test_without_prometheus_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SYNCSTORM_TOOLS", str(tmp_path))
+
+    assert "prometheus is not installed" in run(tmp_path, code=3)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_budget_that_suffices_for_nothing_is_refused_and_what_was_played_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+
+    printed = run(tmp_path, "--budget", "1ms", code=2)
+
+    assert "--budget: sufficed for" in printed.replace("\n", "")
+
+
+# --- interrupts
+
+
+def _start(folder: Path, *axes: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start the command in a process of its own."""
+    tools = os.environ.get("SYNCSTORM_TOOLS", str(ROOT / ".tools"))
+    arguments = ["tune", "rules.yaml", "--alert", ALERT, "--out", "out", *_sweep(axes)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "SYNCSTORM_TOOLS": tools, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    axes = (*SWEEP[:3], "seeds=3", "held_out_seeds=3", "quiet_days=0.25", "held_out_quiet_days=0.25", *SWEEP[7:])
+    (tmp_path / "rules.yaml").write_text(RULES)
+    first, trials = _start(tmp_path, *axes), tmp_path / "out/trials"
+
+    def played() -> dict[str, int]:
+        return {file.name: file.stat().st_mtime_ns for file in trials.glob("*.trial")}
+
+    deadline = time.monotonic() + 60
+    while len(played()) < 3:
+        assert first.poll() is None, first.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    first.send_signal(signal.SIGINT)
+    _, errors = first.communicate(timeout=60)
+    assert (first.returncode, errors.strip()) == (130, "syncstorm: interrupted")
+    before = played()
+
+    second = _start(tmp_path, *axes)
+    printed, errors = second.communicate(timeout=120)
+    assert second.returncode == 0, errors
+
+    after = played()
+    assert len(before) < len(after) == 3 * (3 + 3) + 2 + 2
+    assert {name: after[name] for name in before} == before
+    assert "change recommended" in printed
