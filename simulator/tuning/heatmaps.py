@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from simulator.durations import format_duration
 from simulator.report.charts import Delay, Figure, Part, draw_detection
@@ -11,7 +11,7 @@ from simulator.tuning.recommendation import describe_setting
 from simulator.tuning.summary import PARTS, details, level_text, number, percent, proposed_name, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from simulator.tuning.result import Detail, SweepReport
     from simulator.tuning.scores import Score
@@ -21,6 +21,8 @@ _ROW_PIXELS = 34
 _NOTHING = "-"
 # Cividis: even in lightness, and the same to people who do not tell red from green.
 _SCALE = "Cividis"
+_MARKERS: dict[str, dict[str, Any]] = {"today": {"color": THRESHOLD, "size": 15, "symbol": "x"}}
+_PROPOSED: dict[str, Any] = {"color": CURVES[1], "size": 16, "symbol": "star"}
 
 Measure = tuple[str, "Callable[[Score], float | None]", "Callable[[float], str]", bool]
 """A name, its value for a setting, how that is written, and whether more of it is better."""
@@ -78,36 +80,27 @@ def draw_floors(detail: Detail) -> Figure:
     )
 
 
-def draw_front(report: SweepReport) -> Figure:
-    """Return recall against false alarms a day for all settings, the front as a line, and today's marked."""
-    numbers = range(len(report.settings))
-    front = sorted(report.front, key=lambda at: (_x(report, at), -_y(report, at)))
-    others = [at for at in numbers if at not in set(report.front)]
-    marked = [(name, detail.number) for name, detail in details(report).items()]
+def draw_front(report: SweepReport, against: Literal["false alarms", "detection"]) -> Figure:
+    """Return recall against false alarms a day, or against detection time (p95), for all settings.
+
+    Those on the front, today's and the proposed one are marked. A setting without the one or the other is left out.
+    """
+    front = set(report.front)
+    others = [at for at in range(len(report.settings)) if at not in front]
+    marked = {name: detail.number for name, detail in details(report).items()}
     traces = [
-        _dots(report, "other settings", others, {"color": CURVES[5], "size": 6, "opacity": 0.5}),
-        _dots(report, "none is better", front, {"color": CURVES[0], "size": 9, "symbol": "diamond"}),
-        *(
-            _dots(
-                report,
-                name,
-                [at],
-                {
-                    "color": THRESHOLD if name == "today" else CURVES[1],
-                    "size": 16,
-                    "symbol": "x" if name == "today" else "star",
-                },
-            )
-            for name, at in marked
-        ),
+        _dots(report, against, "other settings", others, {"color": CURVES[5], "size": 6, "opacity": 0.5}),
+        _dots(report, against, "none is better", report.front, {"color": CURVES[0], "size": 9, "symbol": "diamond"}),
+        *(_dots(report, against, name, [at], _MARKERS.get(name, _PROPOSED)) for name, at in marked.items()),
     ]
+    axis = {"false alarms": "false alarms a quiet day", "detection": "detection p95 (seconds)"}[against]
     return {
         "data": [trace for trace in traces if trace["x"]],
         "layout": layout(
-            420,
-            xaxis={"title": {"text": "false alarms a quiet day", "standoff": 8}, "rangemode": "tozero"},
+            400,
+            xaxis={"title": {"text": axis, "standoff": 8}, "rangemode": "tozero", "nticks": 6},
             yaxis={"title": {"text": "recall", "standoff": 6}, "range": [-0.03, 1.05], "tickformat": ".0%"},
-            margin={"l": 56, "r": 12, "t": 12, "b": 110},
+            margin={"l": 60, "r": 16, "t": 16, "b": 110},
             legend={"orientation": "h", "y": -0.25, "yanchor": "top", "x": 0},
             hovermode="closest",
         ),
@@ -120,7 +113,7 @@ def draw_delays(report: SweepReport) -> Figure | None:
     for name, detail in details(report).items():
         found = report.score(detail).delays
         if found is not None:
-            parts = tuple(Part(text, getattr(found, field)) for field, text in PARTS.items())
+            parts = tuple(Part(text, round(getattr(found, field))) for field, text in PARTS.items())
             shown.append(Delay(name, parts))
     if not shown:
         return None
@@ -129,26 +122,27 @@ def draw_delays(report: SweepReport) -> Figure | None:
     return figure
 
 
-def _dots(report: SweepReport, name: str, numbers: Sequence[int], marker: dict[str, Any]) -> dict[str, Any]:
-    shown = [at for at in numbers if report.settings[at].false_alarms.per_day is not None]
+def _dots(
+    report: SweepReport, against: str, name: str, numbers: Iterable[int], marker: dict[str, Any]
+) -> dict[str, Any]:
+    scores = [report.settings[at] for at in numbers]
+    rows = [(score.recall.value, _against(score, against), _describe(score)) for score in scores]
+    shown = [row for row in rows if row[0] is not None and row[1] is not None]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [_x(report, at) for at in shown],
-        "y": [_y(report, at) for at in shown],
-        "hovertext": [_describe(report.settings[at]) for at in shown],
+        "x": [x for _, x, _ in shown],
+        "y": [y for y, _, _ in shown],
+        "hovertext": [text for _, _, text in shown],
         "hoverinfo": "text",
         "marker": marker,
+        "cliponaxis": False,
     }
 
 
-def _x(report: SweepReport, at: int) -> float:
-    return report.settings[at].false_alarms.per_day or 0.0
-
-
-def _y(report: SweepReport, at: int) -> float:
-    return report.settings[at].recall.value or 0.0
+def _against(score: Score, what: str) -> float | None:
+    return score.detection.p95 if what == "detection" else score.false_alarms.per_day
 
 
 def _describe(score: Score | None) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from simulator.tuning.result import Detail, SweepReport
 
 _COLOURS = {"change": "PASS", "no_change": "PASS", "nothing_satisfies": "FAIL", "refuted": "FAIL"}
+_COLUMNS = "display:grid;gap:0 16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr))"
 _RESULTS = {"shown": "met", "unshown": "open", "violated": "unmet", "no_data": "inconclusive"}
 
 
@@ -45,11 +46,11 @@ def write_html(report: SweepReport) -> str:
         _policy(report),
         section("Recall, false alarms and detection time", *_heat_maps(report)),
         section(
-            "Recall against false alarms",
+            "Pareto front",
             element(
-                "p", "The settings that none beats in recall, false alarms and detection time; all of them beside."
+                "p", "Settings that none beats in recall, false alarms and detection time, and all others beside them."
             ),
-            chart(draw_front(report), "Recall against false alarms a day, for every setting; today's is marked"),
+            element("div", *_front(report), style=_COLUMNS),
         ),
         _delays(report),
         *(_sight(name, detail) for name, detail in details(report).items()),
@@ -95,8 +96,18 @@ def _heat_maps(report: SweepReport) -> list[Html]:
             )
             for measure in MEASURES
         ]
-        parts.append(element("div", *maps, class_="pair"))
+        parts.append(element("div", *maps, style=_COLUMNS))
     return parts
+
+
+def _front(report: SweepReport) -> list[Html]:
+    return [
+        chart(
+            draw_front(report, "false alarms"),
+            "Recall against false alarms a day, for every setting; today's is marked",
+        ),
+        chart(draw_front(report, "detection"), "Recall against detection time, for every setting; today's is marked"),
+    ]
 
 
 def _delays(report: SweepReport) -> Html:

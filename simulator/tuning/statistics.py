@@ -120,12 +120,18 @@ def quantile_at_most(values: NDArray[np.float64], share: float, confidence: floa
     None where there are too few values to tell: for the 95th percentile, that takes 72 of them.
     Source: David and Nagaraja, Order Statistics (2003), section 7.1.
     """
-    number, tail = len(values), (1 - confidence) / 2
-    ordered, below = np.sort(values), 0.0
+    rank = _rank_at_most(len(values), share, confidence)
+    return None if rank is None else float(np.sort(values)[rank])
+
+
+@cache
+def _rank_at_most(number: int, share: float, confidence: float) -> int | None:
+    """Return the first rank, from 0, that is surely enough not below the quantile; None where none is."""
+    chance = 0.0
     for rank in range(number):
-        below += math.exp(_log_binomial(number, rank, share))
-        if below >= 1 - tail:  # the chance that at most `rank` values are below the quantile
-            return float(ordered[rank])
+        chance += math.exp(_log_binomial(number, rank, share))
+        if chance >= (1 + confidence) / 2:
+            return rank
     return None
 
 
