@@ -61,6 +61,10 @@ ELSEWHERE = {
     "syncstorm reproduce": (
         "tests/commands/test_reproduce.py::test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearses_alike"
     ),
+    "syncstorm tune": (
+        "tests/commands/test_tune.py::"
+        "test_a_change_is_recommended_that_pages_before_a_total_outage_of_eight_minutes_is_over"
+    ),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),
