@@ -83,6 +83,8 @@ def sweep(  # noqa: PLR0913  # the runs, the rule, its settings and the clock
         raise InputError(f"cannot be swept: {refusal}", Place(rule.file, rule.line, rule.alert))
     if len(truths) != len(lanes):
         raise EngineError(f"{len(truths)} truths for {len(lanes)} runs")
+    if any(truth.length > lanes.length_seconds for truth in truths):
+        raise EngineError(f"a run is said to be longer than {lanes.length_seconds:g} s, which is all that was kept")
     tally = Tally(settings, truths, phases, round(interval_seconds * 1000))
     questions = list(_questions(rule.expr, settings, bound))
     for number, question in enumerate(questions):
