@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import multiprocessing
 import os
 import re
@@ -72,6 +73,7 @@ def _cluster(address: str) -> Iterator[Pool]:
     except ImportError:
         hint = "pip install 'syncstorm[dask]'"
         raise InputError("a Dask cluster needs the extra 'dask', which is not installed", _FLAG, hint) from None
+    _hush()
     try:
         client = distributed.Client(f"tcp://{address}", timeout=_ANSWER_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -83,6 +85,13 @@ def _cluster(address: str) -> Iterator[Pool]:
         raise EngineError(f"the Dask cluster at {address} was lost: {type(error).__name__} {error}") from error
     finally:
         client.close(timeout=_ANSWER_SECONDS)
+
+
+def _hush() -> None:
+    """Let what is said of a lost cluster be our own line, and not the traces that its client logs beside it."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _count_threads(client: Any, address: str) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +42,31 @@ def test_a_cluster_gives_the_same_as_processes_of_this_machine(scheduler: str, t
 
     assert far.expositions == near
     assert list(far.expositions) == trials
+
+
+_CLUSTER = """
+import time
+from distributed import LocalCluster
+if __name__ == "__main__":
+    cluster = LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp://", host="127.0.0.1"
+    )
+    print(cluster.scheduler_address.removeprefix("tcp://"), flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.mark.soak
+def test_a_cluster_that_is_lost_while_it_plays_is_one_clear_line(tmp_path: Path) -> None:
+    trials = [replace(trial, clients=300) for trial in make_trials()]
+    with subprocess.Popen([sys.executable, "-c", _CLUSTER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        with (
+            pytest.raises(EngineError, match=f"the Dask cluster at {address} was lost"),
+            open_pool(f"dask://{address}") as pool,
+        ):
+            play_trials(STAGE, trials, Store(tmp_path), pool, budget=Budget(), on_done=lambda _: process.kill())
 
 
 def test_a_worker_of_another_version_is_refused(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
