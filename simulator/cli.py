@@ -19,10 +19,10 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve, verify
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
-from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
+from simulator.errors import EngineError, SyncstormError, unknown_name
 from simulator.report import catalogue
 from simulator.report.terminal import render
 from simulator.report.verdict import Verdict, worst_of
@@ -170,6 +170,7 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
+verify.register(app, load_faults)
 for family in (fleet, drill, fault):
     family.register(app)
 
@@ -207,13 +208,9 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
 
 
 def _choose_folders(prepared: Sequence[Rehearsal], out: Path | None) -> list[Path]:
-    names = [f"{entry.loaded.scenario.scenario}-{entry.loaded.scenario.seed}" for entry in prepared]
-    if out is not None and len(names) == 1:
+    if out is not None and len(prepared) == 1:
         return [out]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"two scenarios would both be left in {twice}", hint="run them one by one, with --out")
-    return [(out or Path("rehearsals")) / name for name in names]
+    return rehearsals.folders(prepared, out or Path(rehearsals.FOLDER))
 
 
 def _rehearse_one(prepared: Rehearsal, folder: Path, *, quiet: bool) -> Verdict:

@@ -97,11 +97,46 @@ def prepare(  # noqa: PLR0913  # what a user may choose
     return Rehearsal(loaded, injections, plan, ruleset, contract, questions)
 
 
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """A rehearsal that was run: its verdict, what that rests on, and the samples that were judged."""
+
+    verdict: Verdict
+    evidence: Evidence
+    exposition: Exposition
+
+
+FOLDER = "rehearsals"
+"""Where rehearsals leave their files, a folder for each, if nobody says otherwise."""
+
+
+def folders(prepared: Sequence[Rehearsal], out: Path) -> list[Path]:
+    """Return the folder of each of several rehearsals, in `out`, by scenario and seed.
+
+    Raises:
+        InputError: two of them would be left in the same.
+    """
+    names = [f"{entry.loaded.scenario.scenario}-{entry.loaded.scenario.seed}" for entry in prepared]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two scenarios would both be left in {twice}", hint="run them one by one, with --out")
+    return [out / name for name in names]
+
+
 def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
     """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
 
     Raises:
         InputError: the folder cannot be written, or a fault or a knob needs a live system.
+    """
+    return perform(rehearsal, out, progress).verdict
+
+
+def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Performance:
+    """Run a rehearsal as `run` does, for those who judge its samples again.
+
+    Raises:
+        InputError: as `run`.
     """
     refuse_live_only(rehearsal.loaded, rehearsal.injections)
     progress = progress or Progress()
@@ -118,23 +153,22 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
         progress.on_judging()
         started = time.perf_counter()
         timeline, trouble = _evaluate(rehearsal, exposition, out)
-        verdict = decide(
-            Evidence(
-                scenario=scenario,
-                injections=rehearsal.injections,
-                contract=rehearsal.contract,
-                ruleset=rehearsal.ruleset,
-                reached=simulated.reached,
-                digest=simulated.recording.digest(),
-                timeline=timeline,
-                trouble=trouble,
-                simulate_seconds=simulate_seconds,
-                evaluate_seconds=time.perf_counter() - started,
-                losses=simulated.losses,
-            )
+        evidence = Evidence(
+            scenario=scenario,
+            injections=rehearsal.injections,
+            contract=rehearsal.contract,
+            ruleset=rehearsal.ruleset,
+            reached=simulated.reached,
+            digest=simulated.recording.digest(),
+            timeline=timeline,
+            trouble=trouble,
+            simulate_seconds=simulate_seconds,
+            evaluate_seconds=time.perf_counter() - started,
+            losses=simulated.losses,
         )
+        verdict = decide(evidence)
         conclude(verdict, journal, out)
-    return verdict
+    return Performance(verdict, evidence, exposition)
 
 
 def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run:

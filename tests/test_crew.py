@@ -88,7 +88,7 @@ def test_after_an_interrupt_of_nothing_more_is_begun_and_what_had_begun_has_clea
     here = Path(__file__)
     path = [str(here.parent.parent), str(here.parent)]
     script.write_text(SCRIPT.format(path=path, module=here.stem, folder=str(tmp_path)))
-    command = [sys.executable, script]
+    command = [sys.executable, str(script)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         deadline = time.monotonic() + 60
         while len(list(tmp_path.glob("*.begun"))) < 2 and process.poll() is None and time.monotonic() < deadline:
