@@ -106,6 +106,9 @@ class Performance:
     exposition: Exposition
 
 
+JOURNAL = "journal.jsonl"
+"""The file that every folder of a rehearsal has."""
+
 FOLDER = "rehearsals"
 """Where rehearsals leave their files, a folder for each, if nobody says otherwise."""
 
@@ -142,7 +145,7 @@ def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -
     progress = progress or Progress()
     scenario = rehearsal.loaded.scenario
     make_folder(out)
-    with Journal(out / "journal.jsonl") as journal:
+    with Journal(out / JOURNAL) as journal:
         journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
         started = time.perf_counter()
         simulated = _simulate(rehearsal, journal, progress)
@@ -209,20 +212,20 @@ def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")
 
 
-_OUTPUTS = ("verdict.json", "report.md", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
+_OUTPUTS = ("verdict.json", "report.md", "metrics.om", "promtool*.yaml", "rules*.yaml", JOURNAL)
 
 
 def make_folder(out: Path) -> None:
     """Make the folder, and empty it of an earlier rehearsal: its files must not pass for this one's."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if (out / "journal.jsonl").exists():
+        if (out / JOURNAL).exists():
             for old in (old for pattern in _OUTPUTS for old in out.glob(pattern)):
                 old.unlink()
         elif any(out.iterdir()):
             hint = "choose a folder that is new, empty, or an earlier rehearsal's"
             raise InputError("is not empty and holds no earlier rehearsal", Place(out), hint)
-        (out / "journal.jsonl").touch()
+        (out / JOURNAL).touch()
     except OSError as error:
         raise InputError(f"cannot write there: {error.strerror}", Place(out)) from None
 

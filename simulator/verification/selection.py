@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from simulator.documents import load_documents
 from simulator.errors import InputError, Place, unknown_name
+from simulator.rehearsal import JOURNAL
 from simulator.scenario.schema import Scenario
 from simulator.shipped import INCIDENT, find_scenario, list_shipped
 
@@ -90,13 +91,14 @@ def _expand(argument: str) -> Iterator[tuple[str, Path, bool]]:
 
 
 def _search(folder: Path) -> list[Path]:
-    """Return the YAML files of a folder and its subfolders, those that are hidden left out."""
+    """Return the YAML files of a folder and its subfolders, but what is hidden and what rehearsals left."""
     files = [
         file
         for file in sorted(folder.rglob("*"))
         if file.suffix in _SUFFIXES
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and not (file.parent / JOURNAL).exists()
     ]
     if not files:
         raise InputError("has no YAML file", Place(folder))

@@ -23,6 +23,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "rules/wrapped.yml": WRAPPED,
         "rules/notes.txt": "none of ours",
         "rules/.hidden/old.yaml": "nonsense",
+        "rules/rehearsals/one-1/journal.jsonl": "",
+        "rules/rehearsals/one-1/rules.yaml": RULES,
         "scenarios/one.yaml": SCENARIO,
         "scenarios/deep/two.yaml": SCENARIO.replace("mine", "two"),
         "scenarios/contract.yaml": "contract: theirs\nmetrics: {}\n",
@@ -46,7 +48,7 @@ def test_files_are_told_apart_by_their_content_in_any_order() -> None:
     assert found.scenarios == ("scenarios/one.yaml", "scenarios/deep/two.yaml")
 
 
-def test_a_folder_is_searched_and_what_is_known_to_be_something_else_is_passed_over_and_told() -> None:
+def test_a_folder_is_searched_without_what_rehearsals_left_and_what_is_known_is_passed_over_and_told() -> None:
     found = select(["rules", "scenarios"])
     assert found.rules == (Path("rules/plain.yaml"), Path("rules/wrapped.yml"))
     assert found.scenarios == ("scenarios/deep/two.yaml", "scenarios/one.yaml")
