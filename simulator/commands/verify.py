@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simulator.verification.result import Check, Verification
 
 _WIDTH = len("INCONCLUSIVE")
+_STYLES = {"SURVIVED": "bold yellow"} | {str(result): style for result, style in RESULT_STYLES.items()}
 
 
 def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> None:
@@ -48,6 +49,16 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             Path, typer.Option(metavar="DIR", help="Where each scenario leaves its files, as rehearse does.")
         ] = Path(rehearsals.FOLDER),
         jobs: Annotated[int | None, typer.Option(min=1, help="Scenarios at a time; one per core if not given.")] = None,
+        mutate: Annotated[
+            bool, typer.Option("--mutate", help="Change each rule, and say which changes no scenario notices.")
+        ] = False,
+        min_score: Annotated[
+            float | None,
+            typer.Option(min=0, max=1, help="With --mutate: the part of the changes that has to be noticed."),
+        ] = None,
+        alerts: Annotated[
+            list[str] | None, typer.Option("--alert", metavar="NAME...", help="With --mutate: only these rules.")
+        ] = None,
         settings: Annotated[
             list[str] | None, typer.Option("--set", metavar="KEY=VALUE...", help="As rehearse, in every scenario.")
         ] = None,
@@ -64,7 +75,17 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             chosen = select(files)
             if not as_json:
                 _say_passed_over(chosen.passed_over)
-            task = Task(chosen.scenarios, chosen.rules, out, parse_overrides(settings or [], seed), jobs)
+            _refuse_without_mutate(mutate=mutate, min_score=min_score, alerts=alerts)
+            task = Task(
+                chosen.scenarios,
+                chosen.rules,
+                out,
+                parse_overrides(settings or [], seed),
+                jobs,
+                mutate,
+                tuple(alerts or ()),
+                min_score,
+            )
             done = _verify(task, load_faults, quiet=as_json)
             if junit is not None:
                 _write(junit, cases.dump(done))
@@ -73,6 +94,12 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         else:
             _print(Console(highlight=False), summary_of(done))
         raise typer.Exit(done.result.exit_code)
+
+
+def _refuse_without_mutate(*, mutate: bool, min_score: float | None, alerts: object) -> None:
+    for option, given in (("--min-score", min_score is not None), ("--alert", bool(alerts))):
+        if given and not mutate:
+            raise InputError("says how to mutate, and nothing is mutated", Place(option), "add --mutate")
 
 
 @contextmanager
@@ -129,6 +156,6 @@ def _say_passed_over(files: Iterable[str]) -> None:
 
 def _print(console: Console, lines: Iterable[Line]) -> None:
     """Print lines as they are, however narrow the terminal; only what they begin with has a colour, on a terminal."""
-    for result, text in lines:
-        begin = Text("") if result is None else Text(f"{result:{_WIDTH}}  ", RESULT_STYLES[result])
-        console.print(begin + Text(text, "" if result else "dim"), soft_wrap=True)
+    for word, text in lines:
+        begin = Text(f"{word:{_WIDTH}}  ", _STYLES[word]) if word else Text("")
+        console.print(begin + Text(text, "" if word else "dim"), soft_wrap=True)

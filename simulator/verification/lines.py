@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.errors import Place
 from simulator.report.verdict import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simulator.report.verdict import ExpectationEntry
-    from simulator.verification.result import Check, Verification
+    from simulator.verification.result import Check, MutantEntry, Mutation, Verification
 
 RESULTS = {"met": Result.PASS, "unmet": Result.FAIL, "inconclusive": Result.INCONCLUSIVE}
 """What an expectation's outcome is, in the words of a verdict."""
 
 
 class Line(NamedTuple):
-    """A line of text, and the result that it begins with, if it does."""
+    """A line of text, and the word that it begins with: a result, or `SURVIVED`; none of what is beside the point."""
 
-    result: Result | None
+    word: str
     text: str
 
 
@@ -36,21 +37,48 @@ def lines_of(check: Check) -> Iterator[Line]:
         yield from (Line(check.result, f"{check.scenario}: {reason}") for reason in check.reasons)
     for name, entry in named.items():
         yield Line(result_of(check, entry), f"{check.scenario}: {name}: {entry.detail}")
-    yield Line(None, f"-- {check.scenario}: {check.result} in {check.seconds:.1f} s, files: {check.folder}")
+    yield Line("", f"-- {check.scenario}: {check.result} in {check.seconds:.1f} s, files: {check.folder}")
 
 
 def summary_of(done: Verification) -> Iterator[Line]:
     """Yield the last lines: what no scenario showed, and the result."""
     count = len({alert.alert for check in done.checks for alert in check.rehearsal.alerts})
     if done.never_fired and count:
-        yield Line(None, f"-- {len(done.never_fired)} of {count} alerts fired nowhere: {', '.join(done.never_fired)}")
+        yield Line("", f"-- {len(done.never_fired)} of {count} alerts fired nowhere: {', '.join(done.never_fired)}")
+    if done.mutation is not None:
+        yield from _mutants(done.mutation)
     yield from (Line(done.result, reason) for reason in done.reasons)
     results = Counter(check.result for check in done.checks)
     outcomes = Counter(result_of(check, entry) for check in done.checks for entry in check.rehearsal.expectations)
     yield Line(
-        None,
+        "",
         f"-- {done.result}: {_tell(results, 'scenario')}; {_tell(outcomes, 'expectation')}; {done.seconds:.1f} s",
     )
+
+
+def _mutants(mutation: Mutation) -> Iterator[Line]:
+    """Yield the survivors, each rule's that have the same reason in one, and the score."""
+    for (rule, hint), entries in _alike(mutation).items():
+        if len(entries) > 1:
+            yield Line("SURVIVED", f"{rule}: {', '.join(entry.change for entry in entries)}")
+        else:
+            yield Line("SURVIVED", f"{rule}: {entries[0].change}")
+            yield Line("", f"    - {entries[0].before}")
+            yield Line("", f"    + {entries[0].after}")
+        yield Line("", f"    to kill {'these' if len(entries) > 1 else 'it'}: {hint}")
+    score = "" if mutation.score is None else f", score {mutation.score:.0%}"
+    same = f"; {mutation.same} more cannot behave otherwise at these intervals" if mutation.same else ""
+    total = mutation.killed + mutation.survived
+    yield Line("", f"-- {mutation.killed} of {total} mutants killed{score}{same}; {mutation.seconds:.1f} s")
+
+
+def _alike(mutation: Mutation) -> dict[tuple[str, str], list[MutantEntry]]:
+    found: dict[tuple[str, str], list[MutantEntry]] = {}
+    for entry in mutation.mutants:
+        if entry.killed_by is None:
+            rule = str(Place(entry.file, entry.line, entry.rule))
+            found.setdefault((rule, entry.hint or ""), []).append(entry)
+    return found
 
 
 def _tell(counts: Counter[Result], what: str) -> str:

@@ -43,6 +43,33 @@ class Check(Model):
         return named
 
 
+class MutantEntry(Model):
+    """One mutant, and which scenario noticed it."""
+
+    rule: str = Field(description="the name of the alert, or of what the rule records")
+    file: str | None
+    line: int | None
+    kind: str
+    change: str
+    before: str = Field(description="the line of the rule that was changed")
+    after: str
+    killed_by: str | None = Field(description="the first scenario that noticed it; null if it survived")
+    how: str | None = Field(description="what that scenario's verdict was then, and why")
+    hint: str | None = Field(description="of a survivor: what would kill it")
+
+
+class Mutation(Model):
+    """What the scenarios noticed of changes to the rules."""
+
+    score: float | None = Field(description="the part of the mutants that was killed; null if there was none to kill")
+    killed: int
+    survived: int
+    same: int = Field(description="mutants that cannot behave otherwise at the scenarios' intervals; they do not count")
+    judged_by: tuple[str, ...] = Field(description="the scenarios that passed: only these can notice anything")
+    seconds: float
+    mutants: tuple[MutantEntry, ...]
+
+
 class Verification(Model):
     """Every scenario, in the order in which they were given."""
 
@@ -53,6 +80,7 @@ class Verification(Model):
     seconds: float
     checks: tuple[Check, ...]
     never_fired: tuple[str, ...] = Field(description="alerts that fired in none of the scenarios")
+    mutation: Mutation | None = Field(default=None, description="with `--mutate`")
 
 
 def describe(entry: ExpectationEntry) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.rules import check_rules, load_rules
 from simulator.alerting.toolchain import find_tool
 from simulator.crew import work_through
+from simulator.errors import InputError, Place
 from simulator.report.verdict import Result, worst_of
 from simulator.scenario.timeline import refuse_live_only
+from simulator.verification.mutants import make_mutants
+from simulator.verification.mutation import judge_mutants
 from simulator.verification.result import Check, Verification
+from simulator.verification.survivors import sum_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from simulator.alerting.ruleset import RuleSet
     from simulator.conditions import Fault
     from simulator.report.verdict import Verdict
+    from simulator.verification.mutants import Mutant
+    from simulator.verification.mutation import Finding
+    from simulator.verification.result import Mutation
 
 _NOTHING_EXPECTED = "the scenario expects nothing of any alert, so nothing was shown about the rules"
 
@@ -31,7 +38,8 @@ _NOTHING_EXPECTED = "the scenario expects nothing of any alert, so nothing was s
 class Task:
     """What is to be held against what: scenarios by name or path, rule files, and where the files are left.
 
-    Without rule files, every scenario is held against its own.
+    Without rule files, every scenario is held against its own. With `mutate`, so are mutants of the rules, or of those
+    that are named in `alerts`; that the scenarios kill fewer than the part `min_score` of them is a FAIL.
     """
 
     scenarios: tuple[str, ...]
@@ -39,6 +47,9 @@ class Task:
     out: Path
     overrides: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
+    mutate: bool = False
+    alerts: tuple[str, ...] = ()
+    min_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,15 @@ class _Piece:
     folder: Path
     overrides: Mapping[str, str]
     ruleset: RuleSet | None
+    mutants: tuple[Mutant, ...]
+
+
+class _Done(NamedTuple):
+    """What comes of it: nothing is found of mutants by a scenario that did not pass."""
+
+    check: Check
+    findings: tuple[Finding, ...] | None
+    mutating_seconds: float
 
 
 def verify(
@@ -64,22 +84,57 @@ def verify(
         EngineError: Prometheus or promtool is missing, or a process died.
     """
     started = time.perf_counter()
-    pieces = _prepare(task, load_faults)
+    ruleset = load_rules(task.rules) if task.rules else None
+    mutants = _mutants(task, ruleset)
+    pieces = _prepare(task, load_faults, ruleset, mutants)
     hearing = _InOrder(on_check)
     work = partial(_check, load_faults=load_faults)
-    checks = work_through(pieces, work, on_done=hearing.hear, workers=task.workers)
+    done = work_through(pieces, work, on_done=lambda index, one: hearing.hear(index, one.check), workers=task.workers)
+    checks = tuple(one.check for one in done)
+    mutation = _mutation(mutants, done) if task.mutate else None
+    lacking = None if mutation is None else _lacking(mutation, task.min_score)
+    worst = worst_of(check.result for check in checks)
     return Verification(
-        result=worst_of(check.result for check in checks),
+        result=worst if lacking is None else worst_of((worst, lacking[0])),
+        reasons=() if lacking is None else (lacking[1],),
         version=__version__,
         seconds=round(time.perf_counter() - started, 3),
-        checks=tuple(checks),
+        checks=checks,
         never_fired=_never_fired([check.rehearsal for check in checks]),
+        mutation=mutation,
     )
 
 
-def _prepare(task: Task, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> list[_Piece]:
+def _mutants(task: Task, ruleset: RuleSet | None) -> tuple[Mutant, ...]:
+    if not task.mutate:
+        return ()
+    if ruleset is None:
+        raise InputError("there are no rules to mutate", Place("--mutate"), "name rule files beside the scenarios")
+    return make_mutants(ruleset, task.alerts)
+
+
+def _mutation(mutants: tuple[Mutant, ...], done: Sequence[_Done]) -> Mutation:
+    judges = [(one.check, one.findings) for one in done if one.findings is not None]
+    return sum_up(mutants, judges, sum(one.mutating_seconds for one in done))
+
+
+def _lacking(mutation: Mutation, min_score: float | None) -> tuple[Result, str] | None:
+    """Return the result of mutants that were not killed as they should be, and why."""
+    if mutation.score is None:
+        return Result.INCONCLUSIVE, "no mutant was judged, so nothing was shown about the scenarios"
+    if min_score is not None and mutation.score < min_score:
+        killed = f"{mutation.killed} of {mutation.killed + mutation.survived}"
+        return Result.FAIL, f"{killed} mutants were killed, {mutation.score:.0%}, and it was to be {min_score:.0%}"
+    return None
+
+
+def _prepare(
+    task: Task,
+    load_faults: Callable[[], Mapping[str, type[Fault]]],
+    ruleset: RuleSet | None,
+    mutants: tuple[Mutant, ...],
+) -> list[_Piece]:
     """Read all that a user wrote before anything is run."""
-    ruleset = load_rules(task.rules) if task.rules else None
     faults = load_faults()
     prepared = [rehearsals.prepare(name, faults, overrides=task.overrides, ruleset=ruleset) for name in task.scenarios]
     for entry in prepared:
@@ -89,16 +144,19 @@ def _prepare(task: Task, load_faults: Callable[[], Mapping[str, type[Fault]]]) -
     if ruleset is not None:
         check_rules(ruleset)
     folders = rehearsals.folders(prepared, task.out)
-    return [_Piece(name, folder, task.overrides, ruleset) for name, folder in zip(task.scenarios, folders, strict=True)]
+    return [
+        _Piece(name, folder, task.overrides, ruleset, mutants)
+        for name, folder in zip(task.scenarios, folders, strict=True)
+    ]
 
 
-def _check(piece: _Piece, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> Check:
+def _check(piece: _Piece, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> _Done:
     started = time.perf_counter()
     prepared = rehearsals.prepare(piece.scenario, load_faults(), overrides=piece.overrides, ruleset=piece.ruleset)
-    verdict = rehearsals.run(prepared, piece.folder)
+    performance = rehearsals.perform(prepared, piece.folder)
     loaded = prepared.loaded
-    result, reasons = _judge(verdict)
-    return Check(
+    result, reasons = _judge(performance.verdict)
+    check = Check(
         scenario=loaded.scenario.scenario,
         file=str(loaded.document.file),
         lines=tuple(loaded.document.line_of(("expect", index)) for index in range(len(loaded.scenario.expect))),
@@ -106,8 +164,12 @@ def _check(piece: _Piece, load_faults: Callable[[], Mapping[str, type[Fault]]]) 
         seconds=round(time.perf_counter() - started, 3),
         result=result,
         reasons=reasons,
-        rehearsal=verdict,
+        rehearsal=performance.verdict,
     )
+    started = time.perf_counter()
+    passed = result is Result.PASS and piece.mutants
+    findings = judge_mutants(performance, piece.folder / "metrics.om", piece.mutants) if passed else None
+    return _Done(check, findings, time.perf_counter() - started)
 
 
 def _judge(verdict: Verdict) -> tuple[Result, tuple[str, ...]]:
