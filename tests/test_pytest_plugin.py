@@ -39,7 +39,14 @@ UNREACHED = SCENARIO.replace("refused", "unreached").replace(
 )
 
 SUITE = """
+import sys
 import pytest
+
+def test_until_it_is_used_nothing_is_imported(pytestconfig):
+    assert pytestconfig.pluginmanager.has_plugin("syncstorm")
+    ours = {name for name in sys.modules if name.split(".")[0] in ("simulator", "faults")}
+    assert ours == {"simulator", "simulator.pytest_plugin"}
+    assert not {"numpy", "plotly", "pydantic", "ruamel", "httpx", "typer"} & sys.modules.keys()
 
 @pytest.fixture
 def refused(rehearse):
@@ -151,7 +158,7 @@ def test_answers_are_true_or_say_why_not_and_what_cannot_be_said_is_an_error(
 ) -> None:
     suite.makepyfile(test_rules=SUITE)
     result = run("--syncstorm-out", "left")
-    result.assert_outcomes(passed=3, failed=len(MESSAGES))
+    result.assert_outcomes(passed=4, failed=len(MESSAGES))
     text = result.stdout.str()
     for name, message in MESSAGES.items():
         section = re.search(rf"^_+ test_{name} _+$(.*?)^(?:_+ test_\w+ _+|=+ .* =+)$", text, re.MULTILINE | re.DOTALL)
@@ -164,25 +171,8 @@ def test_answers_are_true_or_say_why_not_and_what_cannot_be_said_is_an_error(
     assert (suite.path / "left" / "refused-1" / "report.md").exists()
 
 
-def test_a_suite_that_does_not_use_it_pays_for_nothing(
-    suite: pytest.Pytester, run: Callable[..., pytest.RunResult]
-) -> None:
-    suite.makepyfile(
-        """
-        import sys
-
-        def test_imports(pytestconfig):
-            assert pytestconfig.pluginmanager.has_plugin("syncstorm")
-            ours = {name for name in sys.modules if name.split(".")[0] in ("simulator", "faults")}
-            assert ours == {"simulator", "simulator.pytest_plugin"}
-            assert not {"numpy", "plotly", "pydantic", "ruamel", "httpx", "typer"} & sys.modules.keys()
-        """
-    )
-    run().assert_outcomes(passed=1)
-
-
 def test_without_prometheus_a_test_fails_and_says_how_to_get_it(
-    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, run: Callable[..., pytest.RunResult]
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite.makepyfile(
         """
@@ -192,7 +182,7 @@ def test_without_prometheus_a_test_fails_and_says_how_to_get_it(
     )
     monkeypatch.setenv("SYNCSTORM_TOOLS", "/nonexistent")
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
-    result = run()
+    result = suite.runpytest_inprocess("-p", "no:xdist")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["E *RehearsalInvalid: refused: the rehearsal is INVALID: prom* is not installed*"])
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from simulator.report.verdict import ExpectationEntry
-    from simulator.verification.result import Check, Verification
+    from simulator.verification.result import Check, Mutation, Verification
 
 SUITE = "syncstorm verify"
 
@@ -20,16 +20,29 @@ SUITE = "syncstorm verify"
 def dump(done: Verification) -> str:
     """Return a verification as JUnit XML: a case for each rehearsal, which has its time, and for each expectation.
 
+    One more is about the mutants, if there were any.
     FAIL is a failure; INVALID and INCONCLUSIVE are errors, for they are the test's own.
     """
     cases = [case for check in done.checks for case in _cases(check)]
-    cases += [Case(reason, SUITE, failure=reason) for reason in done.reasons]
-    return dump_junit(SUITE, cases)
+    return dump_junit(SUITE, cases + ([] if done.mutation is None else [_of_mutants(done.mutation)]))
 
 
 def dump_error(problem: str) -> str:
     """Return a report that says why there are no results."""
     return dump_junit(SUITE, [Case("verify", SUITE, error=problem)])
+
+
+def _of_mutants(mutation: Mutation) -> Case:
+    """Return the case of all mutants, with those that survived."""
+    survivors = [f"{entry.rule}: {entry.change}" for entry in mutation.mutants if entry.killed_by is None]
+    said = "\n".join((mutation.reason, *survivors))
+    return Case(
+        "mutants",
+        "mutation",
+        mutation.seconds,
+        failure=said if mutation.result is Result.FAIL else None,
+        error=said if mutation.result is Result.INCONCLUSIVE else None,
+    )
 
 
 def _cases(check: Check) -> Iterator[Case]:

@@ -47,7 +47,6 @@ def summary_of(done: Verification) -> Iterator[Line]:
         yield Line("", f"-- {len(done.never_fired)} of {count} alerts fired nowhere: {', '.join(done.never_fired)}")
     if done.mutation is not None:
         yield from _mutants(done.mutation)
-    yield from (Line(done.result, reason) for reason in done.reasons)
     results = Counter(check.result for check in done.checks)
     outcomes = Counter(result_of(check, entry) for check in done.checks for entry in check.rehearsal.expectations)
     yield Line(
@@ -66,10 +65,11 @@ def _mutants(mutation: Mutation) -> Iterator[Line]:
             yield Line("", f"    - {entries[0].before}")
             yield Line("", f"    + {entries[0].after}")
         yield Line("", f"    to kill {'these' if len(entries) > 1 else 'it'}: {hint}")
-    score = "" if mutation.score is None else f", score {mutation.score:.0%}"
-    same = f"; {mutation.same} more cannot behave otherwise at these intervals" if mutation.same else ""
-    total = mutation.killed + mutation.survived
-    yield Line("", f"-- {mutation.killed} of {total} mutants killed{score}{same}; {mutation.seconds:.1f} s")
+    same = f"; {mutation.same} more cannot behave otherwise, and do not count" if mutation.same else ""
+    if mutation.result is Result.PASS:
+        yield Line("", f"-- {mutation.reason}{same}; {mutation.seconds:.1f} s")
+    else:
+        yield Line(mutation.result, f"{mutation.reason}{same}")
 
 
 def _alike(mutation: Mutation) -> dict[tuple[str, str], list[MutantEntry]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.alerting.certify import Clock
-from simulator.alerting.dependence import ALERTS, names_read
+from simulator.alerting.coverage import occurrences, selector_text
+from simulator.alerting.dependence import ALERTS, Dependence, names_read
 from simulator.alerting.evaluation import Evaluation
 from simulator.alerting.judge import fill
 from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.alerting.ruleset import AlertRule, RuleSet
+from simulator.alerting.sight import parse
 from simulator.alerting.toolchain import find_tool
 from simulator.errors import EngineError, InputError
 from simulator.report.decision import decide
@@ -29,8 +32,7 @@ if TYPE_CHECKING:
 class Finding(NamedTuple):
     """What one scenario made of one mutant.
 
-    `killed` says what it noticed, None if nothing. `same` if the mutant cannot differ from its rule at the interval of
-    the evaluations.
+    `killed` says what it noticed, None if nothing. `same` if the mutant cannot differ from its rule, whatever happens.
     """
 
     killed: str | None
@@ -62,12 +64,18 @@ class _Bench:
         self._promtool = find_tool("promtool").path
         assert done.evidence.timeline is not None  # it passed
         self._timeline: AlertTimeline = done.evidence.timeline
+        self._found: dict[str, frozenset[str]] = {}
+        self._dependence = Dependence(self._ruleset, self._ruleset)
         self._watched = any(names_read(rule.expr) & (ALERTS | {None}) for rule in self._ruleset.rules())
 
     def timelines(self, mutants: Sequence[Mutant]) -> list[tuple[RuleTimeline, ...] | str]:
         """Return every alert's timeline with each mutant in its rule's place, or why there is none."""
         alone = [mutant for mutant in mutants if self._is_alone(mutant)]
-        found = dict(zip(alone, self._try(alone), strict=True))
+        found: dict[Mutant, tuple[RuleTimeline, ...] | str] = {}
+        # Apart, so that one that cannot be evaluated does not have promtool called again for the others.
+        for managed in (False, True):
+            batch = [mutant for mutant in alone if self._is_managed(mutant) is managed]
+            found |= zip(batch, self._try(batch), strict=True)
         return [found[mutant] if mutant in found else self._whole(mutant) for mutant in mutants]
 
     def finding(self, mutant: Mutant, outcome: tuple[RuleTimeline, ...] | str) -> Finding:
@@ -88,14 +96,38 @@ class _Bench:
         """Whether nothing but the rule itself can behave otherwise."""
         return isinstance(mutant.rule, AlertRule) and not self._watched
 
+    def _is_managed(self, mutant: Mutant) -> bool:
+        """Whether plain queries cannot tell what a mutant does."""
+        assert isinstance(mutant.mutated, AlertRule)
+        return self._dependence.needs_manager(mutant.mutated)
+
     def _is_same(self, mutant: Mutant) -> bool:
-        """Whether the two holds are over at the same evaluation."""
-        if mutant.kind not in ("hold x2", "hold 0"):
+        """Whether a mutant cannot differ from its rule in this system, whatever happens.
+
+        That is so if two holds are over at the same evaluation, or if a matcher takes nothing away from all the series
+        that there can be.
+        """
+        if mutant.kind in ("hold x2", "hold 0"):
+            own = next(group.interval_seconds for group in self._ruleset.groups if mutant.rule in group.rules)
+            interval = own or self._clock.evaluation_interval_seconds
+            low, high = (math.ceil(round(hold / interval, 6)) for hold in (mutant.low, mutant.high))
+            return low == high
+        if mutant.kind != "matcher" or not self._done.evidence.scenario.monitoring.initialise_series:
             return False
-        own = next(group.interval_seconds for group in self._ruleset.groups if mutant.rule in group.rules)
-        interval = own or self._clock.evaluation_interval_seconds
-        low, high = (math.ceil(round(hold / interval, 6)) for hold in (mutant.low, mutant.high))
-        return low == high
+        before, after = self._selected(mutant.rule.expr), self._selected(mutant.mutated.expr)
+        return all(before) and before == after
+
+    def _selected(self, expr: str) -> list[frozenset[str]]:
+        """Return the series that each selector of an expression finds in the whole run."""
+        parsed = parse(expr)
+        assert parsed is not None  # a matcher was found in it
+        return [self._series(selector_text(selector)) for selector in occurrences(parsed)]
+
+    def _series(self, selector: str) -> frozenset[str]:
+        if selector not in self._found:
+            found = (json.dumps(labels, sort_keys=True) for labels in self._prometheus.series(selector))
+            self._found[selector] = frozenset(found)
+        return self._found[selector]
 
     def _try(self, mutants: Sequence[Mutant]) -> list[tuple[RuleTimeline, ...] | str]:
         """Evaluate mutants together; where one of them cannot be, find out which, by halves."""

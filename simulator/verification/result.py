@@ -61,10 +61,12 @@ class MutantEntry(Model):
 class Mutation(Model):
     """What the scenarios noticed of changes to the rules."""
 
+    result: Result = Field(description="FAIL below the wanted score, INCONCLUSIVE if no mutant could be judged")
+    reason: str
     score: float | None = Field(description="the part of the mutants that was killed; null if there was none to kill")
     killed: int
     survived: int
-    same: int = Field(description="mutants that cannot behave otherwise at the scenarios' intervals; they do not count")
+    same: int = Field(description="mutants that cannot behave otherwise in these systems; they do not count")
     judged_by: tuple[str, ...] = Field(description="the scenarios that passed: only these can notice anything")
     seconds: float
     mutants: tuple[MutantEntry, ...]
@@ -74,8 +76,7 @@ class Verification(Model):
     """Every scenario, in the order in which they were given."""
 
     schema_version: int = SCHEMA_VERSION
-    result: Result = Field(description="the worst of all scenarios; what the exit code says")
-    reasons: tuple[str, ...] = Field(default=(), description="what made the result worse than that of every scenario")
+    result: Result = Field(description="the worst of all scenarios, and of the mutants; what the exit code says")
     version: str = Field(description="of syncstorm")
     seconds: float
     checks: tuple[Check, ...]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.ruleset import AlertRule
 from simulator.durations import format_duration
+from simulator.report.verdict import Result
 from simulator.verification.result import MutantEntry, Mutation
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     Judge = tuple[Check, tuple[Finding, ...]]
 
 
-def sum_up(mutants: Sequence[Mutant], judges: Sequence[Judge], seconds: float) -> Mutation:
-    """Return what the scenarios that passed noticed of each mutant."""
+def sum_up(mutants: Sequence[Mutant], judges: Sequence[Judge], *, min_score: float | None, seconds: float) -> Mutation:
+    """Return what the scenarios that passed noticed of each mutant; `min_score` is the part of them that is wanted."""
     entries = []
     same = 0
     for index, mutant in enumerate(mutants if judges else ()):
@@ -30,7 +31,10 @@ def sum_up(mutants: Sequence[Mutant], judges: Sequence[Judge], seconds: float) -
         else:
             entries.append(_entry(mutant, found))
     killed = sum(entry.killed_by is not None for entry in entries)
+    result, reason = _judge(killed, len(entries), min_score)
     return Mutation(
+        result=result,
+        reason=reason,
         score=round(killed / len(entries), 4) if entries else None,
         killed=killed,
         survived=len(entries) - killed,
@@ -39,6 +43,15 @@ def sum_up(mutants: Sequence[Mutant], judges: Sequence[Judge], seconds: float) -
         seconds=round(seconds, 3),
         mutants=tuple(entries),
     )
+
+
+def _judge(killed: int, total: int, min_score: float | None) -> tuple[Result, str]:
+    if not total:
+        return Result.INCONCLUSIVE, "no mutant was judged, so nothing was shown about the scenarios"
+    said = f"{killed} of {total} mutants killed, score {killed / total:.0%}"
+    if min_score is not None and killed < min_score * total:
+        return Result.FAIL, f"{said}, and it was to be at least {min_score:.0%}"
+    return Result.PASS, said
 
 
 def _entry(mutant: Mutant, found: Sequence[tuple[Check, Finding]]) -> MutantEntry:
@@ -68,7 +81,25 @@ def _hint(mutant: Mutant, checks: Sequence[Check]) -> str:
             return f"a scenario that gives it data, with an expectation about it{found}"
         if not any(_names(mutant.name, check) for check in checks):
             return "an expectation about it: no scenario says that it fires, or that it stays silent"
+        if mutant.kind in _NEED_FIRING and not any(entry.state == "fired" for entry in seen):
+            return "a scenario in which it has to fire: it fires in none"
+        return _of_kind(mutant) + _reach(mutant, seen)
+    return _of_kind(mutant)
+
+
+def _of_kind(mutant: Mutant) -> str:
     return _HINTS[mutant.kind].format(low=_show(mutant, mutant.low), high=_show(mutant, mutant.high))
+
+
+def _reach(mutant: Mutant, seen: Sequence[AlertEntry]) -> str:
+    """Return how far the rule's value went in each scenario, where that is what matters."""
+    values = sorted({entry.nearest for entry in seen if entry.nearest is not None})
+    if not mutant.kind.startswith("threshold") or not values:
+        return ""
+    return f" (it came to {', '.join(f'{value:.3g}' for value in values)})"
+
+
+_NEED_FIRING = ("threshold x2", "comparison", "hold x2", "window x2")
 
 
 _HINTS = {

@@ -91,12 +91,10 @@ def verify(
     work = partial(_check, load_faults=load_faults)
     done = work_through(pieces, work, on_done=lambda index, one: hearing.hear(index, one.check), workers=task.workers)
     checks = tuple(one.check for one in done)
-    mutation = _mutation(mutants, done) if task.mutate else None
-    lacking = None if mutation is None else _lacking(mutation, task.min_score)
-    worst = worst_of(check.result for check in checks)
+    mutation = _mutation(mutants, done, task.min_score) if task.mutate else None
+    results = [check.result for check in checks]
     return Verification(
-        result=worst if lacking is None else worst_of((worst, lacking[0])),
-        reasons=() if lacking is None else (lacking[1],),
+        result=worst_of(results if mutation is None else [*results, mutation.result]),
         version=__version__,
         seconds=round(time.perf_counter() - started, 3),
         checks=checks,
@@ -113,19 +111,9 @@ def _mutants(task: Task, ruleset: RuleSet | None) -> tuple[Mutant, ...]:
     return make_mutants(ruleset, task.alerts)
 
 
-def _mutation(mutants: tuple[Mutant, ...], done: Sequence[_Done]) -> Mutation:
+def _mutation(mutants: tuple[Mutant, ...], done: Sequence[_Done], min_score: float | None) -> Mutation:
     judges = [(one.check, one.findings) for one in done if one.findings is not None]
-    return sum_up(mutants, judges, sum(one.mutating_seconds for one in done))
-
-
-def _lacking(mutation: Mutation, min_score: float | None) -> tuple[Result, str] | None:
-    """Return the result of mutants that were not killed as they should be, and why."""
-    if mutation.score is None:
-        return Result.INCONCLUSIVE, "no mutant was judged, so nothing was shown about the scenarios"
-    if min_score is not None and mutation.score < min_score:
-        killed = f"{mutation.killed} of {mutation.killed + mutation.survived}"
-        return Result.FAIL, f"{killed} mutants were killed, {mutation.score:.0%}, and it was to be {min_score:.0%}"
-    return None
+    return sum_up(mutants, judges, min_score=min_score, seconds=sum(one.mutating_seconds for one in done))
 
 
 def _prepare(
