@@ -30,7 +30,7 @@ def work_through(
     on_done: Callable[[int, Found], None] = lambda _index, _found: None,
     workers: int | None = None,
 ) -> list[Found]:
-    """Return what `work` makes of each item, in their order; a single one is worked on in this process.
+    """Return what `work` makes of each item, in their order; one at a time is worked on in this process.
 
     Items, results and `work` itself have to be picklable. `on_done` hears of each that is done, in whatever order.
     After an error or a Ctrl-C nothing more is begun, and what had begun has cleaned up.
@@ -38,14 +38,15 @@ def work_through(
     Raises:
         EngineError: a process died. Whatever else `work` raises is raised here.
     """
-    if len(items) == 1:
-        only = work(items[0])
-        on_done(0, only)
-        return [only]
-    context = multiprocessing.get_context("spawn")
-    stopped = context.Event()
     count = min(len(items), workers or os.cpu_count() or 1)
     found: dict[int, Found] = {}
+    if count <= 1:
+        for index, item in enumerate(items):
+            found[index] = work(item)
+            on_done(index, found[index])
+        return list(found.values())
+    context = multiprocessing.get_context("spawn")
+    stopped = context.Event()
     with ProcessPoolExecutor(count, context, _join_crew, (stopped,)) as pool:
         try:
             with _interrupts_later():

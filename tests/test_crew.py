@@ -46,21 +46,23 @@ def test_results_come_in_the_order_of_the_items_whoever_is_done_first() -> None:
     assert sorted(heard) == [0, 1, 2]
 
 
-def test_a_single_item_needs_no_other_process() -> None:
+@pytest.mark.parametrize(("count", "workers"), [(1, None), (3, 1), (0, None)])
+def test_one_at_a_time_needs_no_other_process(count: int, workers: int | None) -> None:
     heard: list[int] = []
-    assert work_through([0.0], pid_after, on_done=lambda index, _found: heard.append(index)) == [(0.0, os.getpid())]
-    assert heard == [0]
+    found = work_through([0.0] * count, pid_after, on_done=lambda index, _found: heard.append(index), workers=workers)
+    assert found == [(0.0, os.getpid())] * count
+    assert heard == list(range(count))
 
 
 def test_an_error_is_the_same_as_in_one_process() -> None:
     with pytest.raises(InputError) as caught:
-        work_through([1, 2], refuse, workers=1)
-    assert str(caught.value) == "file.yaml:3: key: 1 does not fit (take another)"
+        work_through([1, 2], refuse, workers=2)
+    assert str(caught.value) in {f"file.yaml:3: key: {number} does not fit (take another)" for number in (1, 2)}
 
 
 def test_a_process_that_dies_is_no_result() -> None:
     with pytest.raises(EngineError, match="a process died"):
-        work_through([3, 4], die, workers=1)
+        work_through([3, 4], die, workers=2)
 
 
 SCRIPT = """
