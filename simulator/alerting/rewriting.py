@@ -31,10 +31,10 @@ __all__ = [
     "LabelMatch",
     "Window",
     "dissect",
-    "scaled_windows",
     "value_expr",
     "with_operator",
     "with_threshold",
+    "with_window",
     "with_windows",
     "without_bound",
     "without_matcher",
@@ -135,13 +135,16 @@ def with_windows(expr: str, seconds: float | Sequence[float]) -> str:
     return _edited(expr, edits, intended)
 
 
-def scaled_windows(expr: str, factor: float) -> str:
-    """Return an expression whose windows are longer by a factor, to the millisecond.
+def with_window(expr: str, seconds: float) -> str:
+    """Return an expression whose first window has another length, and its other windows are scaled alike.
+
+    Where all are equal, as mostly, they stay so; where one is short and one long, they keep their proportion.
 
     Raises:
         InputError: there is no window, or the edit cannot be proved.
     """
-    return with_windows(expr, [window.seconds * factor for window in dissect(expr).windows])
+    windows = dissect(expr).windows
+    return with_windows(expr, [window.seconds * seconds / windows[0].seconds for window in windows])
 
 
 def without_matcher(expr: str, index: int) -> str:
