@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from simulator.alerting.rewriting import dissect, scaled_windows, with_operator, with_threshold, without_matcher
+from simulator.alerting.rewriting import dissect, with_operator, with_threshold, with_windows, without_matcher
 from simulator.alerting.ruleset import AlertRule, RuleSet
 from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
@@ -103,7 +103,8 @@ def _mutants(rule: Rule) -> Iterator[Mutant]:
         yield from _edited("matcher", rule, change, partial(without_matcher, index=matcher.index))
     if anatomy.windows:
         lengths = ", ".join(dict.fromkeys(format_duration(window.seconds) for window in anatomy.windows))
-        yield from _edited("window x2", rule, f"window {lengths} x2", partial(scaled_windows, factor=2))
+        twice = [2 * window.seconds for window in anatomy.windows]
+        yield from _edited("window x2", rule, f"window {lengths} x2", partial(with_windows, seconds=twice))
 
 
 def _of_bounds(rule: Rule, anatomy: Anatomy) -> Iterator[Mutant]:
