@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from simulator.alerting.rules import RULE_KINDS
 from simulator.documents import load_documents
 from simulator.errors import InputError, Place, unknown_name
 from simulator.rehearsal import JOURNAL
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 Kind = Literal["rules", "scenario"]
 
 _SUFFIXES = (".yaml", ".yml")
-_RULE_KEYS = frozenset({"groups", "kind", "apiVersion"})
+_OBJECT_KEYS = frozenset({"kind", "apiVersion"})
 _SCENARIO_KEYS = frozenset(Scenario.model_fields)
 _BYSTANDERS = {
     "contract": "a contract",
@@ -30,6 +32,7 @@ _BYSTANDERS = {
     "scrape_configs": "Prometheus' own configuration",
     "global": "a configuration of Prometheus or Alertmanager",
     "route": "Alertmanager's configuration",
+    "services": "a Compose file",
 }
 """What may lie beside rules and scenarios in a folder, by a key that only it has."""
 
@@ -117,10 +120,12 @@ def _kind_of(file: Path, *, named: bool) -> Kind | str:
     documents = [document for document in load_documents(file) if document.data is not None]
     if not documents:
         raise InputError("is empty; a rule file has 'groups', a scenario 'scenario'", Place(file))
-    keys = _keys_of(documents[0])
-    if keys & _RULE_KEYS:
+    keys = {str(key) for document in documents if isinstance(document.data, dict) for key in document.data}
+    if "groups" in keys or (keys & _OBJECT_KEYS and any(map(_may_be_rules, documents))):
         return "rules"
     other = next((what for key, what in _BYSTANDERS.items() if key in keys), None)
+    if keys & _OBJECT_KEYS:
+        other = "a Kubernetes object of another kind"
     # One key in common is enough: the reader of scenarios says best what is wrong with one.
     if other is None and keys & _SCENARIO_KEYS:
         return "scenario"
@@ -135,5 +140,7 @@ def _kind_of(file: Path, *, named: bool) -> Kind | str:
     )
 
 
-def _keys_of(document: Document) -> set[str]:
-    return {str(key) for key in document.data} if isinstance(document.data, dict) else set()
+def _may_be_rules(document: Document) -> bool:
+    """Whether a Kubernetes object holds rules, or is meant to: the reader of rules says what is wrong with it."""
+    kind = str(document.data.get("kind", "")) if isinstance(document.data, dict) else ""
+    return not kind or bool(get_close_matches(kind, RULE_KINDS, cutoff=0.8))

@@ -29,6 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "scenarios/deep/two.yaml": SCENARIO.replace("mine", "two"),
         "scenarios/contract.yaml": "contract: theirs\nmetrics: {}\n",
         "scenarios/alertmanager.yml": "route: {receiver: r}\n",
+        "scenarios/deploy.yaml": "apiVersion: apps/v1\nkind: Deployment\n---\napiVersion: v1\nkind: Service\n",
+        "scenarios/docker-compose.yaml": "services: {}\n",
+        "kind.yaml": "apiVersion: v1\nkind: PrometheusRules\nspec: {groups: []}\n",
         "misspelt.yaml": "scenarios: mine\ngroup: []\n",
         "list.yaml": "- scenario\n",
         "empty.yaml": "# nothing yet\n",
@@ -55,7 +58,13 @@ def test_a_folder_is_searched_without_what_rehearsals_left_and_what_is_known_is_
     assert found.passed_over == (
         "scenarios/alertmanager.yml (Alertmanager's configuration)",
         "scenarios/contract.yaml (a contract)",
+        "scenarios/deploy.yaml (a Kubernetes object of another kind)",
+        "scenarios/docker-compose.yaml (a Compose file)",
     )
+
+
+def test_a_misspelt_kind_is_for_the_reader_of_rules_to_refuse() -> None:
+    assert select(["kind.yaml", "calm"]).rules == (Path("kind.yaml"),)
 
 
 def test_a_pattern_may_be_left_to_us() -> None:
