@@ -29,6 +29,7 @@ from simulator.report.verdict import Verdict, worst_of
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import Scenario
 from simulator.shipped import list_shipped
+from simulator.verification.result import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,10 +131,10 @@ def knobs() -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="scenario or verdict")] = "scenario",
+    what: Annotated[str, typer.Argument(help="scenario, verdict or verification")] = "scenario",
 ) -> None:
-    """Write the JSON Schema of scenario files, or of verdict.json."""
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict}
+    """Write the JSON Schema of scenario files, of verdict.json, or of what verify --json prints."""
+    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict, "verification": Verification}
     if what not in models:
         raise unknown_name("schema", what, models)
     print(json.dumps(models[what].model_json_schema(), indent=2))  # noqa: T201  # the output itself

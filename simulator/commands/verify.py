@@ -129,14 +129,16 @@ def _write(file: Path, text: str) -> None:
 
 def _verify(task: Task, load_faults: Callable[[], Mapping[str, type[Fault]]], *, quiet: bool) -> Verification:
     console = Console(highlight=False)
+    # On one terminal, one console has to write both the bar and the lines above it.
+    around = console if sys.stdout.isatty() else Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=around,
         transient=True,
-        disable=quiet or not sys.stderr.isatty(),
+        disable=quiet or not (sys.stdout.isatty() or sys.stderr.isatty()),
     )
     with bar:
         progress = bar.add_task("scenarios", total=len(task.scenarios))
@@ -157,5 +159,5 @@ def _say_passed_over(files: Iterable[str]) -> None:
 def _print(console: Console, lines: Iterable[Line]) -> None:
     """Print lines as they are, however narrow the terminal; only what they begin with has a colour, on a terminal."""
     for word, text in lines:
-        begin = Text(f"{word:{_WIDTH}}  ", _STYLES[word]) if word else Text("")
-        console.print(begin + Text(text, "" if word else "dim"), soft_wrap=True)
+        begin = (f"{word:{_WIDTH}}  ", _STYLES[word]) if word else ""
+        console.print(Text.assemble(begin, (text, "" if word else "dim")), soft_wrap=True)

@@ -248,6 +248,13 @@ def test_without_prometheus_nothing_is_simulated_and_the_line_says_how_to_get_it
     assert not (tmp_path / "out").exists()
 
 
+def test_only_what_a_line_begins_with_has_a_colour_where_there_are_colours(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    done = run(tmp_path, str(tmp_path / "rules.yaml"), write(tmp_path, "pass"), FORCE_COLOR="1", TERM="xterm")
+    second = done.text.splitlines()[1]
+    assert second == "\x1b[1;32mPASS          \x1b[0mpass: TimedOut stays silent: stayed silent"
+
+
 def test_a_report_that_cannot_be_written_is_told_before_anything_is_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     given = ["verify", write(tmp_path, "pass"), "--junit", str(tmp_path / "file" / "junit.xml")]
