@@ -1,8 +1,9 @@
 """Many runs in one private Prometheus: each in a stretch of time of its own, so that rules are asked unmodified.
 
 Run k's second zero is at `start + k * spacing`; between two runs there is more time than any expression reads.
-The samples go in by remote write, run after run, forward in time: what Prometheus does not take is an error there,
-series that go away are marked as such in between, and nothing but the run that is being written is in our memory.
+The samples go in by remote write, run after run, forward in time, with the markers of series that go away in
+between, so that nothing but the run that is being written is in our memory. Prometheus drops samples that are not
+in order and answers as if it had taken them; so every run's are counted afterwards.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,6 +219,8 @@ class Lanes(OwnPrometheus):
         """Return the next run's series as a part of a request."""
         start = _START_MS + self._count * self._spacing_ms
         end = exposition.times[-1] if exposition.times else 0.0
+        if any(later <= time for time, later in pairwise(exposition.times)):
+            raise EngineError(f"run {self._count} has scrapes that are not in order")
         if end > self.length_seconds:
             raise EngineError(f"run {self._count} has a scrape at {end:g} s; runs end at {self.length_seconds:g} s")
         if start + self._spacing_ms > LATEST_MS:
