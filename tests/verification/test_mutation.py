@@ -147,6 +147,35 @@ def test_each_finding_is_that_of_a_whole_rehearsal_certified_by_promtool(
     assert _comparable(findings[mutant].killed) == _comparable(killed)
 
 
+WATCHED = f"""
+groups:
+  - name: mine
+    rules:
+      - {{alert: Refused, expr: 'sum(rate({AUTH}{{status="error"}}[2m])) > 0.05', for: 1m}}
+      - {{alert: Watcher, expr: 'count(ALERTS{{alertname="Refused",alertstate="firing"}}) > 0'}}
+"""
+WATCHING = """
+scenario: watching
+duration: 14m
+fleet: {clients: 20}
+timeline: [{at: 3m, inject: auth.missing-token, for: 5m, name: lost}]
+expect: [fires: {alert: Watcher, injection: lost, within: 3m}]
+"""
+
+
+def test_a_change_of_an_alert_is_noticed_by_another_that_reads_what_it_does(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(WATCHED)
+    (tmp_path / "watching.yaml").write_text(WATCHING)
+    prepared = rehearsals.prepare(str(tmp_path / "watching.yaml"), load_faults(), rules=[tmp_path / "rules.yaml"])
+    done = rehearsals.perform(prepared, tmp_path / "out")
+    assert done.verdict.verdict is Result.PASS, done.verdict.reasons
+    mutants = [each for each in make_mutants(prepared.ruleset, ["Refused"]) if each.kind in ("hold x2", "hold 0")]
+    later, sooner = judge_mutants(done, tmp_path / "out" / "metrics.om", mutants)
+    assert later.killed is not None
+    assert later.killed.startswith("FAIL: Watcher: fired at ")
+    assert (sooner.killed, sooner.same) == (None, False)
+
+
 def _comparable(said: str | None) -> str | None:
     """Return a finding without the words in which an evaluation that fails is told: there are two evaluators."""
     return "INVALID" if said is not None and said.startswith("INVALID: ") else said
