@@ -58,7 +58,7 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
             evaluation_interval_seconds=evaluation_interval_seconds,
         ) as prometheus:
             checked.result()
-            _fill(prometheus, exposition)
+            fill(prometheus, exposition)
             evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)
             timelines = evaluation.timelines()
             names = evaluation.names()
@@ -69,7 +69,7 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
     return AlertTimeline(timelines, "prometheus", version, certification, measured=measured)
 
 
-def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
+def fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
     """Add the stale markers, and make sure that no sample was lost on the way."""
     markers = stale_markers(exposition)
     if markers is not None:
