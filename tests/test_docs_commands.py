@@ -63,6 +63,10 @@ ELSEWHERE = {
     ),
     "syncstorm verify": "tests/test_docs_ci.py::test_a_command_prints_what_the_page_shows",
     "syncstorm verify auth-key-drift": ("tests/test_docs_ci.py::test_a_scenario_without_rules_is_held_against_its_own"),
+    "syncstorm tune": (
+        "tests/commands/test_tune.py::"
+        "test_a_change_is_recommended_that_pages_before_a_total_outage_of_eight_minutes_is_over"
+    ),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),

@@ -119,10 +119,11 @@ def _seen_by(rule: AlertRule, contract: Contract, faults: Mapping[str, type[Faul
     """Yield the faults that a rule is known to see, the best first.
 
     Those that document the alert come before those that only show in a metric that it reads; among them those that a
-    shipped scenario fires it with, then those that last.
+    shipped scenario fires it with, then those of any shipped scenario, then those that last.
     """
     reads = names_read(rule.expr)
     rehearsed = set(_rehearsed(rule.alert))
+    usual = {entry.inject for name in list_shipped("scenario") for entry in load_scenario(name).scenario.timeline}
     shown = {
         name: any(sample in reads for seen in fault.seen_by for sample in contract.metric_names(seen))
         for name, fault in faults.items()
@@ -131,9 +132,9 @@ def _seen_by(rule: AlertRule, contract: Contract, faults: Mapping[str, type[Faul
         name for name, fault in faults.items() if (rule.alert in fault.alerts or shown[name]) and not _needs_live(fault)
     ]
 
-    def order(name: str) -> tuple[bool, bool, bool, bool]:
-        fault = faults[name]
-        return rule.alert not in fault.alerts, not shown[name], name not in rehearsed, fault.is_momentary()
+    def order(name: str) -> tuple[bool, ...]:
+        documents = rule.alert in faults[name].alerts
+        return not documents, not shown[name], name not in rehearsed, name not in usual, faults[name].is_momentary()
 
     yield from sorted(known, key=order)
 

@@ -115,7 +115,7 @@ def test_what_no_rule_reads_is_not_stored(many: Lanes) -> None:
         ("timestamp(x) > 1", "it reads the clock by timestamp()"),
         ("x @ 12 > 1", "it is bound to a time by @"),
         ("rate(c[1m] @ end()) > 1", "it is bound to a time by @"),
-        ("max_over_time(x[1m:7s]) > 1", "the steps of its subquery, 7 s, do not divide an hour"),
+        ("max_over_time(x[1m:7s]) > 1", "the steps of its subquery, 7 s, do not divide 3600 s"),
         ("avg_over_time(x[2h]) > 1", "it reads further than the runs are apart"),
         ("x offset -2h > 1", "it reads further than the runs are apart"),
         ('{__name__=~"x|y"} > 1', "it reads metrics that were not stored"),
@@ -125,6 +125,13 @@ def test_what_would_answer_otherwise_here_is_refused(many: Lanes, expr: str, rea
     assert many.why_not(expr) == reason
     with pytest.raises(EngineError, match="many runs at once cannot answer"):
         next(many.read(expr, interval_seconds=15))
+
+
+def test_steps_that_subqueries_take_by_themselves_have_to_fit_too() -> None:
+    lanes = Lanes([], exprs=["x"], length_seconds=60, evaluation_interval_seconds=7)
+
+    assert lanes.why_not("max_over_time(x[1m:]) > 1") == "the steps of its subquery, 7 s, do not divide 3600 s"
+    assert lanes.why_not("max_over_time(x[1m:15s]) > 1") is None
 
 
 def test_more_points_than_one_query_may_have_are_asked_for_in_parts(many: Lanes) -> None:
