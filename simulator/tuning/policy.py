@@ -26,7 +26,8 @@ class Policy:
     Attributes:
         min_recall: The least share of the incidents that must page that is paged while they last, below 1.
         max_false_per_day: The most false alarms in a quiet day, above 0.
-        max_detection_seconds: The longest 95th percentile of the time from an incident's start to its page.
+        max_detection_seconds: The longest 95th percentile of the time from an incident's start to its page, each at its
+            latest phase.
         max_unwanted: The greatest share of the incidents that must not page that does, above 0 and below 1; nothing is
             demanded where a sweep has none of them.
     """

@@ -209,6 +209,26 @@ def test_a_rare_false_alarm_is_not_none() -> None:
     assert number(100.0) == "100"
 
 
+def test_where_nothing_is_to_change_there_is_one_column_and_no_proposal() -> None:
+    report = report_sweep(
+        sweep(trials(), [TODAY]),
+        trials(),
+        today=TODAY,
+        alert="Good",
+        expression="e",
+        objective=OBJECTIVE,
+        policy=Policy(0.2, 1.0),
+        interval_seconds=15.0,
+    )
+
+    assert report.recommendation.outcome == "no_change"
+    assert report.proposed is None
+    assert "|  | today |" in write_markdown(report)
+    for view in (shown(report), write_markdown(report), write_html(report)):
+        assert "Good: no change" in view
+        assert "recommended" not in view.split("Plotly", 1)[0]
+
+
 # --- the page
 
 
