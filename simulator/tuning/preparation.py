@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.anatomy import dissect
 from simulator.alerting.dependence import Dependence, names_read
+from simulator.alerting.lanes import ALIGNMENT_SECONDS
 from simulator.alerting.outcomes import Setting
+from simulator.alerting.reach import why_not_elsewhen
 from simulator.alerting.rules import load_rules
 from simulator.durations import format_duration
 from simulator.errors import InputError, Place, unknown_name
@@ -18,7 +20,7 @@ from simulator.tuning.grid import AFTERMATH_SECONDS, make_trials
 from simulator.tuning.judging import Judge, todays_setting
 from simulator.tuning.objective import Objective, default_objective, parse_objective
 from simulator.tuning.policy import Policy
-from simulator.tuning.stage import Blips, exposition_digest
+from simulator.tuning.stage import Blips
 from simulator.tuning.trial import Trial
 
 if TYPE_CHECKING:
@@ -100,6 +102,9 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
     group = next(group for group in ruleset.groups if any(other is rule for other in group.rules))
     monitoring = cause.stage.loaded.scenario.monitoring
     interval = group.interval_seconds or monitoring.evaluation_interval
+    obstacle = why_not_elsewhen(rule.expr, ALIGNMENT_SECONDS, interval)
+    if obstacle is not None:
+        raise _untunable(rule, obstacle)
     today = todays_setting(rule, bound)
     axes = _axes(request, today, cause, monitoring.scrape_interval)
     objective = _objective(request, cause)
@@ -123,23 +128,6 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
     )
 
 
-def refuse_unseen(prepared: Preparation) -> None:
-    """Refuse an incident that nothing shows which the rule reads: no setting could ever see it.
-
-    Raises:
-        InputError: the strongest and longest incident leaves the rule's metrics just as they are without it.
-    """
-    incidents = [trial for trial in prepared.trials if not trial.is_quiet]
-    strongest = max(incidents, key=lambda trial: (trial.level, trial.duration_seconds, -trial.clients, -trial.seed))
-    calm = replace(prepared.cause.stage, blips=replace(prepared.cause.stage.blips, per_day=0.0))
-    without = Trial(None, 0.0, 0.0, strongest.clients, strongest.seed, None, None, strongest.length)
-    if exposition_digest(calm.play(strongest)) == exposition_digest(calm.play(without)):
-        problem = f"{prepared.cause.name} touches nothing that {prepared.rule.alert} reads"
-        others = prepared.cause.others[:3]
-        hint = f"it sees {', '.join(others)}" if others else "choose another fault"
-        raise InputError(problem, Place("--fault"), hint)
-
-
 def _find(request: Request, ruleset: RuleSet) -> AlertRule:
     named = [rule for rule in ruleset.alerts() if rule.alert == request.alert]
     if not named:
@@ -156,16 +144,19 @@ def _find(request: Request, ruleset: RuleSet) -> AlertRule:
 
 def _refuse_unswept(rule: AlertRule, ruleset: RuleSet, bound: int) -> None:
     """Name the reason why a rule's numbers cannot be swept, where there is one."""
-    place = Place(rule.file, rule.line, rule.alert)
     anatomy = dissect(rule.expr)
     refusal = anatomy.refusal
     if Dependence(ruleset, ruleset).needs_manager(rule):
         refusal = "it reads what other rules write, or its labels are templates: only a rule manager can evaluate it"
     if refusal is not None:
-        raise InputError(f"cannot be tuned, and is left alone: {refusal}", place)
+        raise _untunable(rule, refusal)
     if not 0 <= bound < len(anatomy.bounds):
         kinds = ", ".join(f"{n}: {one.operator} {one.threshold:g}" for n, one in enumerate(anatomy.bounds, start=1))
         raise InputError(f"{rule.alert} has no comparison {bound + 1} with a number", Place("--comparison"), kinds)
+
+
+def _untunable(rule: AlertRule, reason: str) -> InputError:
+    return InputError(f"cannot be tuned, and is left alone: {reason}", Place(rule.file, rule.line, rule.alert))
 
 
 def _axes(request: Request, today: Setting, cause: Cause, scrape_seconds: float) -> Axes:

@@ -17,7 +17,7 @@ from simulator.tuning.evidence import gather
 from simulator.tuning.judging import changed_expr
 from simulator.tuning.playing import Budget, Played, play_trials
 from simulator.tuning.pool import open_pool
-from simulator.tuning.preparation import Preparation, refuse_unseen
+from simulator.tuning.probing import refuse_unseen
 from simulator.tuning.result import SweepReport, report_sweep
 from simulator.tuning.scores import GROUP_WAIT_SECONDS, judge_incidents
 from simulator.tuning.store import Store
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from simulator.alerting.outcomes import Outcomes
     from simulator.alerting.ruleset import AlertRule
+    from simulator.tuning.preparation import Preparation
     from simulator.tuning.trial import Trial
 
 _MOST_SHOWN = 32

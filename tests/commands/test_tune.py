@@ -206,6 +206,15 @@ def test_without_prometheus_it_says_how_to_get_it(tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "out").exists()
 
 
+def test_a_budget_that_does_not_suffice_for_all_is_kept_to_and_the_report_says_what_was_left_out(again: Path) -> None:
+    known = sorted((again / "out/trials").iterdir(), key=lambda file: file.stat().st_mtime)
+    known[-1].unlink()
+
+    printed = run(again, "--budget", "1ms")
+
+    assert f"The budget left out 1 incident runs of {len(known)}; run it again" in printed.replace("\n", " ")
+
+
 def test_a_budget_that_suffices_for_nothing_is_refused_and_what_was_played_is_kept(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES)
 

@@ -7,7 +7,7 @@ import pytest
 from faults import load_faults
 from simulator.alerting.outcomes import Setting
 from simulator.errors import InputError
-from simulator.tuning.preparation import Preparation, Request, prepare, refuse_unseen
+from simulator.tuning.preparation import Preparation, Request, prepare
 from tests.tuning.stages import AUTH, RULE
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ groups:
       - {{alert: {RULE.alert}, expr: '{RULE.expr}', for: 10m}}
       - {{alert: Twice, expr: '{AUTH} > 5'}}
       - {{alert: Twice, expr: 'rate({AUTH}[5m]) > 5 and rate({AUTH}[1h]) > 2'}}
+      - {{alert: Clock, expr: '{AUTH} > 5 and on() hour() > 3'}}
       - {{alert: Timeouts, expr: 'sum(rate({TIMEOUTS}[5m])) > 1'}}
 """
 SCENARIO = """
@@ -63,6 +64,11 @@ def test_a_rule_is_evaluated_as_often_as_its_group_and_never_at_the_instant_of_a
     assert prepared.judge.phases[0] == 0.0
     scrapes = {(plan.scrape_offset_seconds + k * plan.scrape_interval_seconds) % 60.0 for k in range(100)}
     assert not scrapes & set(prepared.judge.phases)
+
+
+def test_a_rule_that_reads_the_clock_is_left_alone(rules: Path) -> None:
+    with pytest.raises(InputError, match=r"Clock: cannot be tuned, and is left alone: it reads the clock by hour\(\)"):
+        _prepare(rules, alert="Clock")
 
 
 def test_of_rules_with_one_name_the_line_chooses(rules: Path) -> None:
@@ -133,10 +139,3 @@ def test_what_happens_once_must_page_by_its_level_alone(rules: Path) -> None:
 
     assert str(prepared.objective) == "page level>=0.25; ignore level<=0.02"
     assert "It happens at once: a page within 15m is in time." in prepared.notes
-
-
-def test_an_incident_that_the_rule_sees_is_accepted_and_one_that_it_does_not_is_refused(rules: Path) -> None:
-    refuse_unseen(_prepare(rules, "clients=20 window=5m"))
-
-    with pytest.raises(InputError, match=r"auth.key-drift touches nothing that Timeouts reads \(it sees liveness."):
-        refuse_unseen(_prepare(rules, "clients=20 window=5m", alert="Timeouts", fault="auth.key-drift"))
