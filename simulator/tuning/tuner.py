@@ -233,8 +233,8 @@ class _Conclusion:
         yield f"promtool agrees with the sweep about the rule {which}, in {confirmations[0].runs} runs each."
         if self.played.left_out:
             kinds = Counter("quiet" if trial.is_quiet else "incident" for trial in self.played.left_out)
-            what = " and ".join(f"{count} {kind} runs" for kind, count in kinds.items())
-            yield f"The budget left out {what} of {len(self.prepared.trials)}; run it again to add them."
+            what = " and ".join(f"{count} {kind} run{'s' * (count > 1)}" for kind, count in kinds.items())
+            yield f"The budget left out {what}, of {len(self.prepared.trials)} runs in all; run it again to add them."
 
 
 def _spread(runs: list[int], most: int) -> list[int]:
