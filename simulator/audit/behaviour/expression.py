@@ -1,0 +1,312 @@
+"""A rule's expression taken apart: what it reads, how far back, and which way each thing it reads moves it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import promql_parser as promql
+
+from simulator.alerting.coverage import selector_text
+from simulator.alerting.dependence import name_of
+from simulator.alerting.sight import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.alerting.ruleset import AlertRule
+
+Role = Literal["driver", "base", "guard"]
+"""What is compared, what it is divided by or taken from, and what another condition beside it reads."""
+
+_COUNTING = ("rate", "irate", "increase")
+_COMPARISONS = {">": 1, ">=": 1, "<": -1, "<=": -1, "==": 0, "!=": 0}
+_MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
+_ABSENCE = ("absent", "absent_over_time")
+# What rises with its argument, so that the argument's direction is its own.
+_RISING = (
+    "rate irate increase delta idelta deriv sum_over_time avg_over_time max_over_time min_over_time last_over_time "
+    "quantile_over_time abs ceil floor round sqrt exp ln log2 log10 scalar sort sort_desc label_replace label_join "
+    "clamp clamp_min clamp_max holt_winters predict_linear"
+).split()
+_AGGREGATES = ("sum", "avg", "max", "min", "quantile", "topk", "bottomk")
+
+
+class Obscure(Exception):
+    """An expression of which nobody here knows what moves it; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One selector of an expression.
+
+    Attributes:
+        selector: It, as it is written.
+        name: Its metric.
+        matchers: Label, operator (`=`, `!=`, `=~`, `!~`) and value of each matcher.
+        role: What it is for.
+        sign: 1 where the compared value rises with it, -1 where it falls.
+        counts: Whether a function of counters is applied to it.
+        range_seconds: The range that it is read over; 0 for an instant.
+    """
+
+    selector: str
+    name: str
+    matchers: tuple[tuple[str, str, str], ...]
+    role: Role
+    sign: int
+    counts: bool
+    range_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A whole expression.
+
+    Attributes:
+        readings: Every selector, in the order of the expression; none of those within `absent()`.
+        operator: The comparison, with the number on its right.
+        threshold: That number; 0 where two expressions are compared.
+        value_expr: What is compared, None where two expressions are or where there is more than one comparison.
+        reach_seconds: How far back it looks, ranges, offsets and subqueries together.
+        grouped: The labels by which it aggregates or matches.
+        absence: Whether it asks for series that are not there.
+        aggregated: Whether every selector is within an aggregation.
+    """
+
+    readings: tuple[Reading, ...]
+    operator: str
+    threshold: float
+    value_expr: str | None
+    reach_seconds: float
+    grouped: tuple[str, ...]
+    absence: bool
+
+    @property
+    def rising(self) -> bool:
+        """Whether the rule fires when the value is high."""
+        return _COMPARISONS[self.operator] > 0
+
+    @property
+    def range_seconds(self) -> float:
+        """Return the longest range that what is compared is read over."""
+        return max((reading.range_seconds for reading in self.readings if reading.role == "driver"), default=0.0)
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether what is compared is divided by something that is read, too."""
+        return any(reading.role == "base" for reading in self.readings)
+
+    @property
+    def counts(self) -> bool:
+        """Whether what is compared is counted: all its drivers are counters under `rate` or `increase`."""
+        drivers = [reading for reading in self.readings if reading.role == "driver"]
+        return bool(drivers) and all(reading.counts for reading in drivers)
+
+
+def shape_of(rule: AlertRule) -> Shape:
+    """Return what a rule's expression is made of.
+
+    Raises:
+        Obscure: it is of a kind that cannot be taken apart.
+    """
+    parsed = parse(rule.expr)
+    if parsed is None:
+        raise Obscure("only Prometheus itself can parse its expression")
+    return _Reader().read(parsed)
+
+
+class _Reader:
+    """Walks one expression."""
+
+    def __init__(self) -> None:
+        self._readings: list[Reading] = []
+        self._grouped: dict[str, None] = {}
+        self._reach = 0.0
+        self._absence = False
+
+    def read(self, parsed: promql.Expr) -> Shape:
+        comparisons = list(self._conditions(_bare(parsed)))
+        if not comparisons and not self._absence:
+            raise Obscure("it compares nothing, so that any value at all fires it")
+        operator, threshold, value = comparisons[0] if comparisons else (">", 0.0, None)
+        for reading in self._readings:
+            if reading.counts and reading.range_seconds == 0:
+                raise Obscure(f"{reading.selector} is counted without a range")
+        return Shape(
+            tuple(self._readings),
+            operator,
+            threshold,
+            value if len(comparisons) == 1 else None,
+            self._reach,
+            tuple(self._grouped),
+            self._absence,
+        )
+
+    def _conditions(self, expr: promql.Expr, role: Role = "driver") -> Iterator[tuple[str, float, str | None]]:
+        """Read every comparison that `and`, `or` and `unless` hold together; the first one is what the rule is about."""
+        if isinstance(expr, promql.BinaryExpr) and str(expr.op) in ("and", "or", "unless"):
+            self._match(expr)
+            yield from self._conditions(_bare(expr.lhs), role)
+            yield from self._conditions(_bare(expr.rhs), role if str(expr.op) == "or" else "guard")
+        elif isinstance(expr, promql.BinaryExpr) and str(expr.op) in _COMPARISONS:
+            yield self._comparison(expr, role)
+        elif isinstance(expr, promql.AggregateExpr) and _is_condition(_bare(expr.expr)):
+            self._group(expr)
+            yield from self._conditions(_bare(expr.expr), role)
+        elif role == "guard" or _is_absence(expr):
+            self._walk(expr, 1, role, 0.0, 0.0, counts=False)
+
+    def _comparison(self, expr: promql.BinaryExpr, role: Role) -> tuple[str, float, str | None]:
+        operator, left, right = str(expr.op), _number(expr.lhs), _number(expr.rhs)
+        if left is not None and right is None:
+            self._walk(expr.rhs, 1, role, 0.0, 0.0, counts=False)
+            return _MIRRORED[operator], left, expr.rhs.prettify()
+        self._walk(expr.lhs, 1, role, 0.0, 0.0, counts=False)
+        if right is not None:
+            return operator, right, expr.lhs.prettify()
+        self._match(expr)
+        self._walk(expr.rhs, -1, "base" if role == "driver" else role, 0.0, 0.0, counts=False)
+        return operator, 0.0, None
+
+    def _walk(self, expr: promql.Expr, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: C901, PLR0913
+        match expr:
+            case promql.NumberLiteral() | promql.StringLiteral():
+                return
+            case promql.ParenExpr():
+                self._walk(expr.expr, sign, role, span, back, counts=counts)
+            case promql.UnaryExpr():
+                self._walk(expr.expr, -sign, role, span, back, counts=counts)
+            case promql.VectorSelector():
+                self._add(expr, sign, role, span, back, counts=counts)
+            case promql.MatrixSelector():
+                width = expr.range.total_seconds()
+                self._add(expr.vector_selector, sign, role, span + width, back + width, counts=counts)
+            case promql.SubqueryExpr():
+                width = expr.range.total_seconds()
+                back += width + _offset(expr)
+                # A counter's function over a subquery of another one: the inner one has the range that matters.
+                self._walk(expr.expr, sign, role, span + width, back, counts=counts)
+            case promql.AggregateExpr():
+                if str(expr.op) not in _AGGREGATES:
+                    raise Obscure(f"it uses {expr.op}(), which does not follow what it is applied to")
+                self._group(expr)
+                self._walk(expr.expr, sign, role, span, back, counts=counts)
+            case promql.Call():
+                self._call(expr, sign, role, span, back, counts=counts)
+            case promql.BinaryExpr():
+                self._binary(expr, sign, role, span, back, counts=counts)
+            case _:
+                raise Obscure(f"it has a {type(expr).__name__}")
+
+    def _call(self, expr: promql.Call, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+        name = expr.func.name
+        if name in _ABSENCE:
+            self._absence = True
+            return
+        if name in ("vector", "time"):
+            if name == "time":
+                raise Obscure("it reads the time of day")
+            return
+        if name not in _RISING:
+            raise Obscure(f"it uses {name}(), which does not follow what it is applied to")
+        for argument in expr.args:
+            self._walk(argument, sign, role, span, back, counts=counts or name in _COUNTING)
+
+    def _binary(self, expr: promql.BinaryExpr, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+        operator = str(expr.op)
+        self._match(expr)
+        self._walk(expr.lhs, sign if _positive(expr.rhs) or operator not in "*/" else -sign, role, span, back, counts=counts)
+        if operator in ("+", "*", "or"):
+            flipped = operator == "*" and not _positive(expr.lhs)
+            self._walk(expr.rhs, -sign if flipped else sign, role, span, back, counts=counts)
+        elif operator in ("-", "/"):
+            # What is taken from a number, or what a number is divided by, is what is compared.
+            base: Role = role if role != "driver" or _number(expr.lhs) is not None else "base"
+            self._walk(expr.rhs, -sign, base, span, back, counts=counts)
+        elif operator in ("and", "unless"):
+            self._walk(expr.rhs, 1, "guard", span, back, counts=counts)
+        elif operator in _COMPARISONS:
+            self._walk(expr.rhs, -sign, "base", span, back, counts=counts)
+        else:
+            raise Obscure(f"it uses the operator {operator}")
+
+    def _add(self, selector: promql.VectorSelector, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+        name = name_of(selector)
+        if name is None:
+            raise Obscure(f"{selector_text(selector)} names no metric")
+        matchers = tuple(
+            (matcher.name, _OPERATORS[str(matcher.op).rpartition(".")[2]], matcher.value)
+            for matcher in selector.matchers.matchers
+            if matcher.name != "__name__"
+        )
+        self._reach = max(self._reach, back + _offset(selector))
+        found = Reading(selector_text(selector), name, matchers, role, sign, counts, span)
+        known = next((n for n, one in enumerate(self._readings) if replace(one, range_seconds=span) == found), None)
+        if known is None:
+            self._readings.append(found)
+        else:
+            longer = max(self._readings[known].range_seconds, span)
+            self._readings[known] = replace(found, range_seconds=longer)
+
+    def _group(self, expr: promql.AggregateExpr) -> None:
+        modifier = expr.modifier
+        if modifier is not None and str(modifier.type).endswith("By"):
+            self._grouped |= dict.fromkeys(modifier.labels)
+
+    def _match(self, expr: promql.BinaryExpr) -> None:
+        matching = expr.modifier.matching if expr.modifier is not None else None
+        if matching is not None and str(matching.type).endswith("Include"):
+            self._grouped |= dict.fromkeys(matching.labels)
+
+
+_OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+
+
+def _bare(expr: promql.Expr) -> promql.Expr:
+    while isinstance(expr, promql.ParenExpr):
+        expr = expr.expr
+    return expr
+
+
+def _is_condition(expr: promql.Expr) -> bool:
+    return isinstance(expr, promql.BinaryExpr) and (str(expr.op) in ("and", "unless") or str(expr.op) in _COMPARISONS)
+
+
+def _is_absence(expr: promql.Expr) -> bool:
+    return isinstance(expr, promql.Call) and expr.func.name in _ABSENCE
+
+
+def _offset(expr: promql.VectorSelector | promql.SubqueryExpr) -> float:
+    return abs(expr.offset.total_seconds()) if expr.offset is not None else 0.0
+
+
+def _positive(expr: promql.Expr) -> bool:
+    """Whether an operand is no negative number."""
+    number = _number(expr)
+    return number is None or number >= 0
+
+
+def _number(expr: promql.Expr) -> float | None:
+    match expr:
+        case promql.ParenExpr():
+            return _number(expr.expr)
+        case promql.UnaryExpr():
+            inner = _number(expr.expr)
+            return None if inner is None else -inner
+        case promql.NumberLiteral():
+            return float(expr.val)
+        case promql.BinaryExpr():
+            return _calculated(str(expr.op), _number(expr.lhs), _number(expr.rhs))
+    return None
+
+
+def _calculated(operator: str, left: float | None, right: float | None) -> float | None:
+    """Return arithmetic between numbers, such as `5 / 100` or `14.4 * 0.001`."""
+    if left is None or right is None:
+        return None
+    if operator == "/" and right == 0:
+        return math.nan
+    known = {"+": left + right, "-": left - right, "*": left * right, "/": left / right if right else math.nan}
+    return known.get(operator)
