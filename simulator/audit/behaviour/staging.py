@@ -14,6 +14,7 @@ from simulator.audit.behaviour.samples import Line
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from simulator.alerting.exposition import Labels
     from simulator.alerting.ruleset import AlertRule
     from simulator.audit.behaviour.cast import Cast, Player
     from simulator.audit.behaviour.expression import Shape
@@ -98,6 +99,12 @@ class Stage:
         reach = max(self.shape.reach_seconds, 3600.0 if watched else 0.0)
         return Trial(rules, lines, times, play.length, self.interval, reach, phase)
 
+    def pair(self, first: Play, second: Play) -> Trial:
+        """Return the trial of two servers, each with a play of its own."""
+        one, other = self.trial(first), self.trial(second)
+        twins = tuple(Line(line.name, _of_twin(line.labels), line.values) for line in other.lines)
+        return replace(one, lines=(*one.lines, *twins))
+
     def _lines(self, play: Play, times: NDArray[np.float64]) -> list[Line]:
         lines = [self._line(player, play, times) for player in self.cast.players]
         ups = [Line("up", labels, np.ones_like(times)) for labels in self.cast.targets]
@@ -132,8 +139,13 @@ class Stage:
             high, low = threshold, threshold + 1
         elif self.shape.operator == "!=":
             high, low = threshold + 1, threshold
-        failing = (times >= play.begins) & (times < play.ends)
+        failing = (times >= play.begins) & (times < play.ends) & (play.failing > 0)
         return np.where(failing == (player.part == "bad"), high, low)
+
+
+def _of_twin(labels: Labels) -> Labels:
+    """Return the labels of the same series of another server."""
+    return tuple(sorted({**dict(labels), "instance": dict(labels).get("instance", "") + "-twin"}.items()))
 
 
 def _counted(player: Player, play: Play, times: NDArray[np.float64]) -> NDArray[np.float64]:
