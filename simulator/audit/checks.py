@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simulator.audit import suppression
+from simulator.audit.static import contradictions, labels, matching, names, panels, templates, wiring
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -20,12 +23,15 @@ class Check:
     find: Callable[[Subject], Iterable[Finding | Unchecked]]
 
 
-STATIC: tuple[Check, ...] = ()
-"""What can be told from the files alone. A module has `KINDS` and a `find`; a new check is one line here."""
+STATIC: tuple[Check, ...] = tuple(
+    Check(module.KINDS, module.find) for module in (names, matching, templates, labels, contradictions, wiring, panels)
+)
+"""What can be told from the files alone. A module has `KINDS` and a `find`; a new check is one name in here."""
 
 CHECKS: tuple[Check, ...] = (*STATIC,)
 
 
-def kinds() -> dict[str, Kind]:
+def all_kinds() -> dict[str, Kind]:
     """Return every kind of finding by name, in the order of the checks."""
-    return {kind.name: kind for check in CHECKS for kind in check.kinds}
+    kinds = [kind for check in CHECKS for kind in check.kinds]
+    return {kind.name: kind for kind in (*kinds, *suppression.KINDS)}

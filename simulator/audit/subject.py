@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.prometheus import PrivatePrometheus
+from simulator.audit.dictionary import Dictionary
 from simulator.drivers.virtual import run_virtual
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from simulator.alerting.contract import Contract
     from simulator.alerting.exposition import Exposition
     from simulator.alerting.ruleset import RuleSet
-    from simulator.audit.dashboards import Panel
+    from simulator.audit.dashboards import PanelQuery
     from simulator.audit.runbooks import Runbooks
     from simulator.audit.vocabulary import Vocabulary
     from simulator.conditions import Fault
@@ -31,8 +32,8 @@ class Subject:
     """Rules and everything around them.
 
     `rehearsal` is the scenario that is prepared with these rules and this contract (its traffic, its conditions);
-    `panels` is None where no dashboards were given, `links` where no runbooks were, so that links cannot be followed.
-    `runbooks` are then the shipped ones, for their criteria. `lab` has one run of the scenario, made when first asked for.
+    `panels` is None where no dashboards were given. Where no runbooks were, `runbooks` are the shipped ones, for their
+    criteria, and links are not followed. `lab` has one run of the scenario, made when first asked for.
     """
 
     ruleset: RuleSet
@@ -41,10 +42,15 @@ class Subject:
     vocabulary: Vocabulary
     rehearsal: Rehearsal
     faults: Mapping[str, type[Fault]]
-    panels: tuple[Panel, ...] | None
+    panels: tuple[PanelQuery, ...] | None
     runbooks: Runbooks
     follow_links: bool
     lab: Lab
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """The vocabulary, and what these rules record."""
+        return Dictionary(self.vocabulary, self.ruleset)
 
 
 class Lab:

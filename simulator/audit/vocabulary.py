@@ -1,0 +1,166 @@
+"""Which metrics there are, with which labels and which values: from contracts, or from what a target exposes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import promql_parser as promql
+
+from simulator.alerting.dependence import ALERTS, name_of
+from simulator.core.metrics import INSTRUMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from simulator.alerting.contract import Contract
+
+# What Prometheus itself writes about every scrape.
+_SCRAPE_METRICS = (
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+)
+_TARGET_LABELS = frozenset({"job", "instance"})
+_ALERT_LABELS = frozenset({"alertname", "alertstate", "severity"})
+# Values that clients and scenarios bring along, so that no table can have them all.
+OPEN = frozenset({("client_telemetry", "app_version")})
+"""Pairs of an instrument and a label of it whose values are not known beforehand."""
+
+_NEAR = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What is known of one metric: its labels, and the combinations of values that its own labels can have.
+
+    No combinations: nothing is known of its values. A label that a combination leaves out may have any value.
+    """
+
+    labels: frozenset[str]
+    own: frozenset[str]
+    combinations: tuple[Mapping[str, str], ...] = ()
+
+    def values(self, label: str) -> frozenset[str] | None:
+        """Return every value that a label can have, None where they are not known."""
+        if not self.combinations or any(label not in one for one in self.combinations):
+            return None
+        return frozenset(one[label] for one in self.combinations)
+
+    def fitting(self, selector: promql.VectorSelector) -> tuple[Mapping[str, str], ...]:
+        """Return the combinations that a selector's matchers let through."""
+        matchers = [m for m in selector.matchers.matchers if m.name in self.own]
+        return tuple(one for one in self.combinations if all(m.name not in one or fits(m, one[m.name]) for m in matchers))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Every metric of a system by name; `elsewhere` are those of other systems, by what they are called there.
+
+    `complete` tells whether a value that is not known cannot come: a contract has them all, a moment's /metrics has not.
+    """
+
+    source: str
+    meanings: Mapping[str, Meaning]
+    elsewhere: Mapping[str, tuple[str, Meaning]] = field(default_factory=dict)
+    complete: bool = True
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every name, sorted."""
+        return tuple(sorted(self.meanings))
+
+    def meaning(self, name: str | None) -> Meaning | None:
+        """Return what is known of a metric, in this system or else in another."""
+        if name is None:
+            return None
+        found = self.meanings.get(name)
+        return found or (self.elsewhere[name][1] if name in self.elsewhere else None)
+
+    def has(self, selector: promql.VectorSelector) -> bool:
+        """Whether the metric of a selector exists; one without a fixed name may be any."""
+        name = name_of(selector)
+        if name is None:
+            matchers = [m for m in selector.matchers.matchers if m.name == "__name__"]
+            return not matchers or any(all(fits(m, known) for m in matchers) for known in self.meanings)
+        return name in self.meanings or name in ALERTS
+
+    def nearest(self, name: str) -> str | None:
+        """Return the name that is meant, as it seems."""
+        return nearest(name, self.names)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the nearest of the known names, None where none is near."""
+    found = get_close_matches(name, sorted(known), n=1, cutoff=_NEAR)
+    return found[0] if found else None
+
+
+def fits(matcher: promql.Matcher, value: str) -> bool:
+    """Whether a matcher lets a value through."""
+    match str(matcher.op).rpartition(".")[2]:
+        case "Equal":
+            return bool(matcher.value == value)
+        case "NotEqual":
+            return bool(matcher.value != value)
+        case operator:
+            # RE2 and Python agree on what label values are matched with; where Python cannot read it, it may fit.
+            try:
+                found = re.fullmatch(matcher.value, value) is not None
+            except re.error:
+                return True
+            return found if operator == "Re" else not found
+
+
+def vocabulary_of(contract: Contract, others: Sequence[Contract] = ()) -> Vocabulary:
+    """Return what a contract exposes, and what other contracts have beside that."""
+    meanings = _meanings(contract)
+    elsewhere: dict[str, tuple[str, Meaning]] = {}
+    for other in others:
+        for name, meaning in _meanings(other).items():
+            if name not in meanings:
+                elsewhere.setdefault(name, (f"the contract {other.contract}", meaning))
+    return Vocabulary(f"the contract {contract.contract}", meanings, elsewhere)
+
+
+def vocabulary_seen(
+    source: str, samples: Iterable[tuple[str, Mapping[str, str]]], contract: Contract, others: Sequence[Contract] = ()
+) -> Vocabulary:
+    """Return what a target was seen to expose; what contracts have beside that is elsewhere."""
+    seen: dict[str, dict[tuple[tuple[str, str], ...], None]] = {}
+    for name, labels in samples:
+        seen.setdefault(name, {})[tuple(sorted(labels.items()))] = None
+    meanings: dict[str, Meaning] = {}
+    for name, found in seen.items():
+        own = frozenset(label for labels in found for label, _ in labels)
+        meanings[name] = Meaning(own | _TARGET_LABELS, own, tuple(dict(labels) for labels in found))
+    known = {name: ("the contract " + one.contract, m) for one in (contract, *others) for name, m in _meanings(one).items()}
+    builtin = dict.fromkeys(_SCRAPE_METRICS, Meaning(_TARGET_LABELS, frozenset()))
+    elsewhere = {name: entry for name, entry in known.items() if name not in meanings and name not in builtin}
+    return Vocabulary(source, builtin | meanings, elsewhere, complete=False)
+
+
+def _meanings(contract: Contract) -> dict[str, Meaning]:
+    targets = frozenset(label for labels in contract.targets.values() for label in labels) | _TARGET_LABELS
+    found = dict.fromkeys(_SCRAPE_METRICS, Meaning(targets, frozenset()))
+    found |= dict.fromkeys(ALERTS, Meaning(targets | _ALERT_LABELS, frozenset()))
+    for name, metric in contract.metrics.items():
+        instrument = INSTRUMENTS[name]
+        called = [metric.labels[label] for label in instrument.labels]
+        combinations = tuple(
+            {
+                shown: value
+                for label, shown, value in zip(instrument.labels, called, values, strict=True)
+                if (name, label) not in OPEN
+            }
+            for values in instrument.initial
+        )
+        of_target = frozenset(contract.targets.get(instrument.process, {})) | _TARGET_LABELS
+        meaning = Meaning(frozenset(called) | of_target, frozenset(called), combinations)
+        found |= dict.fromkeys(contract.metric_names(name), meaning)
+    return found
