@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.audit import suppression
+from simulator.audit.behaviour import examination
 from simulator.audit.static import contradictions, labels, matching, names, panels, templates, wiring
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ STATIC: tuple[Check, ...] = tuple(
 )
 """What can be told from the files alone. A module has `KINDS` and a `find`; a new check is one name in here."""
 
-CHECKS: tuple[Check, ...] = (*STATIC,)
+BEHAVIOURAL: tuple[Check, ...] = (Check(examination.KINDS, examination.find),)
+"""What only shows when the system fails. They share one Prometheus, so that they are one check."""
+
+CHECKS: tuple[Check, ...] = (*STATIC, *BEHAVIOURAL)
 
 
 def all_kinds() -> dict[str, Kind]:

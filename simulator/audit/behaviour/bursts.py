@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 BURST = Kind(
     "burst-unseen",
     "warning",
-    "a one-off burst never fires the rule",
-    "clients that are all thrown out at once fail within seconds; what is counted then leaves the range before the hold is over",
+    "A one-off burst never fires the rule.",
+    "Clients that are all thrown out at once fail within seconds; what is counted then leaves the range before the hold "
+    "is over.",
 )
 BIRTH = Kind(
     "birth-unseen",
     "warning",
-    "failures that a series is born with are not seen",
-    "rate() and increase() compare two samples: a counter that is there only from its first increment on has no sample "
-    "before it, and what it is born with never counts",
+    "Failures that a series is born with are not seen.",
+    "A rate or an increase is taken between two samples: a counter that is there only from its first increment on has no sample "
+    "before it, and what it is born with never counts.",
 )
 KINDS = (BURST, BIRTH)
 BURST_EVENTS = 10_000
 
 
 def study_bursts(
-    stage: Stage, *, initialised: bool
+    stage: Stage, strong: float, *, initialised: bool
 ) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
     """Let ten thousand fail at once, and one, on series that are there and on series that are born with it.
 
@@ -41,7 +42,7 @@ def study_bursts(
     if not stage.shape.counts or not stage.shape.rising:
         return []
     wanted = [
-        stage.trial(stage.play(stage.interval, burst=events, born_late=born, strength=0.0))
+        stage.trial(stage.play(stage.interval, burst=events, born_late=born, strength=strong))
         for events in (BURST_EVENTS, 1)
         for born in (False, True)
     ]

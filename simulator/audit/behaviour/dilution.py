@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 DILUTED = Kind(
     "diluted-ratio",
     "warning",
-    "clients that are let in and thrown out again push the ratio down",
-    "a client in a loop after the handshake is without service, and each round of it counts as a success: the more clients "
-    "are in trouble, the better the ratio looks",
+    "Clients that are let in and thrown out again push the ratio down.",
+    "A client in a loop after the handshake is without service, and each round of it counts as a success: the more clients "
+    "are in trouble, the better the ratio looks.",
 )
 KINDS = (DILUTED,)
 FACTOR = 2.0

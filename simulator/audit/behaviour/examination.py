@@ -118,7 +118,7 @@ def _examine(
         reachability.fires_in_calm(stage, reach),
         floors.study_floor(stage, reach, strong, _paces(stage, traffic, seen), traffic.clients),
         holding.study_hold(stage, strong),
-        bursts.study_bursts(stage, initialised=initialised),
+        bursts.study_bursts(stage, strong, initialised=initialised),
         watching.study_range(stage, strong),
         watching.study_missed_scrapes(stage, strong),
         watching.study_silence(stage, strong),

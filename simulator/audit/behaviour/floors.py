@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 FLOOR = Kind(
     "traffic-floor",
     "warning",
-    "with little traffic the ratio is none, and its threshold means something else",
-    "a floor such as clamp_min(..., 1) under what a ratio is divided by makes it events per second below that much "
-    "traffic: a small fleet, a staging system or a rehearsal with a few clients cannot fire the rule however much fails",
+    "With little traffic the ratio is none, and its threshold means something else.",
+    "A floor such as clamp_min(..., 1) under what a ratio is divided by makes it events per second below that much "
+    "traffic: a small fleet, a staging system or a rehearsal with a few clients cannot fire the rule however much fails.",
 )
 KINDS = (FLOOR,)
 DISTORTION = 3.0

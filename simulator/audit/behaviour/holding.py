@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 HOLD = Kind(
     "hold-outlasts-range",
     "warning",
-    "the rule holds for at least as long as it looks back",
-    "an outage that is shorter than the hold is forgotten before the hold is over: it never pages, or it pages when it "
-    "is over already",
+    "The rule holds for at least as long as it looks back.",
+    "An outage that is shorter than the hold is forgotten before the hold is over: it never pages, or it pages when it "
+    "is over already.",
 )
 KINDS = (HOLD,)
 PHASES = 3

@@ -147,9 +147,9 @@ class Laboratory(OwnPrometheus):
     def _place(self, trial: Trial) -> float:
         """Return where a trial begins: nothing of what stands before it is within its reach."""
         grid = round(trial.interval * 1000)
-        start = math.ceil(self._next * 1000 / grid) * grid / 1000
+        start = math.ceil((self._next + trial.reach) * 1000 / grid) * grid / 1000
         # The lookback of five minutes, and an evaluation to spare.
-        self._next = start + trial.length + trial.reach + 300.0 + 2 * trial.interval
+        self._next = start + trial.length + 300.0 + 2 * trial.interval
         if self._next > LATEST_SECONDS:
             raise EngineError("the audit's trials are too many and too long for one Prometheus")
         return start

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 NEVER = Kind(
     "cannot-fire",
     "error",
-    "the rule cannot fire",
-    "nobody will be paged, and a rule that never fires looks like a system that never fails",
+    "The rule cannot fire.",
+    "Nobody will be paged, and a rule that never fires looks like a system that never fails.",
 )
 ALWAYS = Kind(
     "fires-in-calm",
     "error",
-    "the rule fires while all is well",
-    "a page that means nothing teaches people to ignore it, and a rule that fires already cannot page for an incident",
+    "The rule fires while all is well.",
+    "A page that means nothing teaches people to ignore it, and a rule that fires already cannot page for an incident.",
 )
 KINDS = (NEVER, ALWAYS)
 _AMPLE = 1000.0

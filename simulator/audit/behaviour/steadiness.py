@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 REFIRES = Kind(
     "re-fires",
     "warning",
-    "one steady fault pages several times",
-    "each page of an incident that is known already takes somebody away from it, and each resolution looks like its end",
+    "One steady fault pages several times.",
+    "Each page of an incident that is known already takes somebody away from it, and each resolution looks like its end.",
 )
 ENDLESS = Kind(
     "never-resolves",
     "warning",
-    "the alert goes on when the fault is over",
-    "nobody can tell the end of an incident by it, and it cannot page for the next one",
+    "The alert goes on when the fault is over.",
+    "Nobody can tell the end of an incident by it, and it cannot page for the next one.",
 )
 RESTART = Kind(
     "restart-fires",
     "warning",
-    "a restart of one server fires the rule, and nothing fails",
-    "rate() knows a counter that begins anew only by each single series: once they are added up, one that does looks like "
-    "everything at once",
+    "A restart of one server fires the rule, and nothing fails.",
+    "A rate knows a counter that begins anew only by each single series: once they are added up, one that does looks like "
+    "everything at once.",
 )
 KINDS = (REFIRES, ENDLESS, RESTART)
 STEADY_SECONDS = 3600.0

@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 RANGE = Kind(
     "range-too-short",
     "error",
-    "the range holds fewer than two scrapes",
-    "rate() and increase() need two samples; whether a range that is shorter than two scrape intervals has them depends on "
-    "the chance of when rules are evaluated",
+    "The range holds fewer than two scrapes.",
+    "A rate or an increase needs two samples; whether a range that is shorter than two scrape intervals has them depends on "
+    "the chance of when rules are evaluated.",
 )
 SCRAPE = Kind(
     "scrape-resets-hold",
     "warning",
-    "a scrape that fails now and then keeps the rule from firing",
-    "one evaluation without a result takes a pending alert back to the start of its hold, and a scrape fails easily while "
-    "a system is in trouble",
+    "A scrape that fails now and then keeps the rule from firing.",
+    "One evaluation without a result takes a pending alert back to the start of its hold, and a scrape fails easily while "
+    "a system is in trouble.",
 )
 SILENCE = Kind(
     "goes-silent",
     "info",
-    "the alert resolves when its metrics are gone, and nothing else fires",
-    "an exporter that dies in the middle of an incident looks like a recovery",
+    "The alert resolves when its metrics are gone, and nothing else fires.",
+    "An exporter that dies in the middle of an incident looks like a recovery.",
 )
 KINDS = (RANGE, SCRAPE, SILENCE)
 _PHASES = 5
