@@ -19,7 +19,8 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, reproduce, serve
+from simulator.audit.report import AuditReport
+from simulator.commands import audit, drill, fault, fleet, gameday, incidents, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -130,10 +131,10 @@ def knobs() -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="scenario or verdict")] = "scenario",
+    what: Annotated[str, typer.Argument(help="scenario, verdict or audit")] = "scenario",
 ) -> None:
-    """Write the JSON Schema of scenario files, or of verdict.json."""
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict}
+    """Write the JSON Schema of scenario files, of verdict.json, or of what `audit --json` prints."""
+    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict, "audit": AuditReport}
     if what not in models:
         raise unknown_name("schema", what, models)
     print(json.dumps(models[what].model_json_schema(), indent=2))  # noqa: T201  # the output itself
@@ -170,6 +171,7 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
+audit.register(app, load_faults)
 for family in (fleet, drill, fault):
     family.register(app)
 

@@ -30,9 +30,7 @@ class Result:
     unchecked: tuple[Unchecked, ...]
 
 
-def audit(
-    subject: Subject, checks: Sequence[Check] = CHECKS, on_check: Callable[[], None] = lambda: None
-) -> Result:
+def audit(subject: Subject, checks: Sequence[Check] = CHECKS, on_check: Callable[[], None] = lambda: None) -> Result:
     """Run the checks on a subject.
 
     Raises:

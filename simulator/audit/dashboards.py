@@ -47,7 +47,9 @@ def load_dashboards(paths: Iterable[Path]) -> tuple[PanelQuery, ...]:
         files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
         dashboards = [(file, text, board) for file in files for text, board in _read(file)]
         if not dashboards:
-            problem = "no Grafana dashboard in there" if path.is_dir() else "is no Grafana dashboard: it has no 'panels'"
+            problem = (
+                "no Grafana dashboard in there" if path.is_dir() else "is no Grafana dashboard: it has no 'panels'"
+            )
             raise InputError(problem, Place(path))
         for file, text, board in dashboards:
             found += _queries(file, text, board)

@@ -49,9 +49,7 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Subject:
     overrides = {}
     if request.contract is not None:
         overrides["monitoring.contract"] = str(find_file("contract", request.contract, Place("--contract")).resolve())
-    rehearsal = prepare_rehearsal(
-        request.scenario, faults, overrides=overrides, ruleset=ruleset, only_measures=True
-    )
+    rehearsal = prepare_rehearsal(request.scenario, faults, overrides=overrides, ruleset=ruleset, only_measures=True)
     refuse_live_only(rehearsal.loaded, rehearsal.injections)
     contract = rehearsal.contract
     others = [other for name in list_shipped("contract") if (other := load_contract(name)) != contract]

@@ -173,7 +173,9 @@ def _headings(text: str) -> Iterator[str]:
             heading = _HEADING.match(line)
             if heading is not None:
                 yield heading[1]
-            elif _UNDERLINE.match(line) and before.strip() and not before.lstrip().startswith(("#", "-", "*", ">", "|")):
+            elif (
+                _UNDERLINE.match(line) and before.strip() and not before.lstrip().startswith(("#", "-", "*", ">", "|"))
+            ):
                 yield before.strip()
         before = "" if fence else line
 
@@ -205,4 +207,3 @@ def _criterion(entry: Any, document: Document, path: tuple[str, int]) -> Criteri
         error = invalid.errors(include_url=False)[0]
         place = document.place(path if error["type"] in ("missing", "value_error") else (*path, *error["loc"]))
         raise explain_misfit(error, place, ("alert", "metric", "kind", "above", "below", "for")) from None
-

@@ -94,7 +94,8 @@ class _Inference:
         varying = {
             label
             for label in meaning.own
-            if len({one[label] for one in combinations if label in one}) > 1 and all(label in one for one in combinations)
+            if len({one[label] for one in combinations if label in one}) > 1
+            and all(label in one for one in combinations)
         }
         same = all(one.keys() == combinations[0].keys() for one in combinations)
         return Shape(meaning.labels - absent, exact=same, varying=frozenset(varying), fixed=fixed)
@@ -133,10 +134,14 @@ class _Inference:
             found = [selector for arg in expr.args for selector in selectors(arg)]
             fixed = self._selector(found[0]).fixed or {} if len(found) == 1 else {}
             return Shape(frozenset(fixed), fixed=fixed)
-        vectors = [self.of(arg) for arg in expr.args if not isinstance(arg, promql.NumberLiteral | promql.StringLiteral)]
+        vectors = [
+            self.of(arg) for arg in expr.args if not isinstance(arg, promql.NumberLiteral | promql.StringLiteral)
+        ]
         if not vectors:
             return Shape(frozenset())  # hour() and its like
-        inner = vectors[-1] if name in ("histogram_quantile", "histogram_fraction", "quantile_over_time") else vectors[0]
+        inner = (
+            vectors[-1] if name in ("histogram_quantile", "histogram_fraction", "quantile_over_time") else vectors[0]
+        )
         if name in ("label_replace", "label_join"):
             target = frozenset({expr.args[1].val}) if isinstance(expr.args[1], promql.StringLiteral) else frozenset()
             labels = None if inner.labels is None else inner.labels | target

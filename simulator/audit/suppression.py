@@ -66,7 +66,9 @@ def read_suppressions(subject: Subject, known: Collection[str]) -> tuple[Suppres
 
 def _in_file(file: Path, subject: Subject, known: Collection[str]) -> Iterator[Suppression]:
     lines = file.read_text(encoding="utf-8").splitlines()
-    starts = sorted({_first_line(rule.line, lines) for rule in subject.ruleset.rules() if rule.file == file and rule.line})
+    starts = sorted(
+        {_first_line(rule.line, lines) for rule in subject.ruleset.rules() if rule.file == file and rule.line}
+    )
     for number, line in enumerate(lines, 1):
         comment = _COMMENT.search(line)
         if comment is None:

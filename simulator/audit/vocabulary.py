@@ -14,7 +14,7 @@ from simulator.alerting.dependence import ALERTS, name_of
 from simulator.core.metrics import INSTRUMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from simulator.alerting.contract import Contract
 
@@ -33,6 +33,8 @@ OPEN = frozenset({("client_telemetry", "app_version")})
 """Pairs of an instrument and a label of it whose values are not known beforehand."""
 
 _NEAR = 0.6
+# Metric names begin alike: less alike than this, and another metric is meant.
+_NEAR_METRIC = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,9 @@ class Meaning:
     def fitting(self, selector: promql.VectorSelector) -> tuple[Mapping[str, str], ...]:
         """Return the combinations that a selector's matchers let through."""
         matchers = [m for m in selector.matchers.matchers if m.name in self.own]
-        return tuple(one for one in self.combinations if all(m.name not in one or fits(m, one[m.name]) for m in matchers))
+        return tuple(
+            one for one in self.combinations if all(m.name not in one or fits(m, one[m.name]) for m in matchers)
+        )
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,16 @@ class Vocabulary:
             return not matchers or any(all(fits(m, known) for m in matchers) for known in self.meanings)
         return name in self.meanings or name in ALERTS
 
-    def nearest(self, name: str) -> str | None:
-        """Return the name that is meant, as it seems."""
-        return nearest(name, self.names)
 
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str], near: float = _NEAR) -> str | None:
     """Return the nearest of the known names, None where none is near."""
-    found = get_close_matches(name, sorted(known), n=1, cutoff=_NEAR)
+    found = get_close_matches(name, sorted(known), n=1, cutoff=near)
     return found[0] if found else None
+
+
+def nearest_metric(name: str, known: Iterable[str]) -> str | None:
+    """Return the nearest of the known metrics, None where none is near."""
+    return nearest(name, known, _NEAR_METRIC)
 
 
 def fits(matcher: promql.Matcher, value: str) -> bool:
@@ -120,12 +125,7 @@ def fits(matcher: promql.Matcher, value: str) -> bool:
 def vocabulary_of(contract: Contract, others: Sequence[Contract] = ()) -> Vocabulary:
     """Return what a contract exposes, and what other contracts have beside that."""
     meanings = _meanings(contract)
-    elsewhere: dict[str, tuple[str, Meaning]] = {}
-    for other in others:
-        for name, meaning in _meanings(other).items():
-            if name not in meanings:
-                elsewhere.setdefault(name, (f"the contract {other.contract}", meaning))
-    return Vocabulary(f"the contract {contract.contract}", meanings, elsewhere)
+    return Vocabulary(f"the contract {contract.contract}", meanings, _elsewhere(others, meanings))
 
 
 def vocabulary_seen(
@@ -139,10 +139,21 @@ def vocabulary_seen(
     for name, found in seen.items():
         own = frozenset(label for labels in found for label, _ in labels)
         meanings[name] = Meaning(own | _TARGET_LABELS, own, tuple(dict(labels) for labels in found))
-    known = {name: ("the contract " + one.contract, m) for one in (contract, *others) for name, m in _meanings(one).items()}
-    builtin = dict.fromkeys(_SCRAPE_METRICS, Meaning(_TARGET_LABELS, frozenset()))
-    elsewhere = {name: entry for name, entry in known.items() if name not in meanings and name not in builtin}
-    return Vocabulary(source, builtin | meanings, elsewhere, complete=False)
+    # Prometheus writes these beside what a target exposes.
+    builtin = dict.fromkeys((*_SCRAPE_METRICS, *ALERTS), None)
+    meanings |= {name: found for name, found in _meanings(contract).items() if name in builtin}
+    return Vocabulary(source, meanings, _elsewhere((contract, *others), meanings), complete=False)
+
+
+def _elsewhere(contracts: Sequence[Contract], known: Collection[str]) -> dict[str, tuple[str, Meaning]]:
+    """Return the metrics that only other contracts have, with the names of these."""
+    found: dict[str, tuple[str, Meaning]] = {}
+    for contract in contracts:
+        for name, meaning in _meanings(contract).items():
+            if name not in known:
+                names = f"{found[name][0]}, {contract.contract}" if name in found else contract.contract
+                found[name] = (names, meaning)
+    return found
 
 
 def _meanings(contract: Contract) -> dict[str, Meaning]:

@@ -10,7 +10,7 @@ from simulator.alerting.sight import parse
 from simulator.audit.counterexample import Alerts, Experiment, only
 from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind, Where, where_of
-from simulator.audit.series import moving_series
+from simulator.audit.series import series_for
 from simulator.audit.signal import Signal, canonical, signal_of
 from simulator.durations import format_duration
 
@@ -128,9 +128,7 @@ def _threshold(signal: Signal) -> str:
 # --- with runbooks
 
 
-def _with_runbook(
-    placed: PlacedCriterion, signals: dict[AlertRule, Signal], subject: Subject
-) -> Iterator[Finding]:
+def _with_runbook(placed: PlacedCriterion, signals: dict[AlertRule, Signal], subject: Subject) -> Iterator[Finding]:
     criterion = placed.criterion
     if criterion.alert is not None:
         meant = [rule for rule in subject.ruleset.alerts() if rule.alert == criterion.alert]
@@ -166,13 +164,11 @@ def _exit(rule: AlertRule, signal: Signal, placed: PlacedCriterion) -> Iterator[
         + ("the incident goes on without an alert" if stricter else "the incident is closed and the alert fires"),
         evidence=(_quote(placed),),
         severity="info" if stricter else "warning",
-        cause=f"exit {signal.text} {criterion.bound} {criterion.for_seconds}",
+        cause=f"exit {signal.text} {signal.threshold} {criterion.bound} {criterion.for_seconds}",
     )
 
 
-def _escalation(
-    rule: AlertRule, signal: Signal, placed: PlacedCriterion, subject: Subject
-) -> Iterator[Finding]:
+def _escalation(rule: AlertRule, signal: Signal, placed: PlacedCriterion, subject: Subject) -> Iterator[Finding]:
     criterion = placed.criterion
     if signal.upwards != (criterion.above is not None) or criterion.for_seconds >= rule.for_seconds:
         return
@@ -192,11 +188,13 @@ def _late(rule: AlertRule, placed: PlacedCriterion, subject: Subject) -> Experim
     """Return the experiment that the alert is silent when the time to escalate has come: everything grows from 0 on."""
     tree = parse(rule.expr)
     names = () if tree is None else names_in(tree)
-    if any(name in subject.dictionary.recorded or subject.dictionary.meaning(name) is None for name in names):
+    if tree is None or any(
+        name in subject.dictionary.recorded or subject.dictionary.meaning(name) is None for name in names
+    ):
         return None
     at = placed.criterion.for_seconds
     says = f"{format_duration(at)} after everything began to fail, {rule.alert} does not fire"
-    series = moving_series(names, subject.dictionary)
+    series = series_for(tree, subject.dictionary)
     return Experiment(says, only(rule, subject.ruleset), series, (Alerts(rule.alert, at),))
 
 

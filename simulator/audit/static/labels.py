@@ -9,10 +9,12 @@ from simulator.alerting.ruleset import AlertRule
 from simulator.audit.counterexample import Answer, Experiment, only
 from simulator.audit.dictionary import expressions_of_rules, names_in
 from simulator.audit.finding import Kind, name_of_rule, where_of
-from simulator.audit.series import AT_SECONDS, moving_series
+from simulator.audit.series import AT_SECONDS, series_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import promql_parser as promql
 
     from simulator.alerting.ruleset import Rule
     from simulator.audit.dictionary import Expression
@@ -119,12 +121,12 @@ def _colliding(expression: Expression, subject: Subject) -> Iterator[Finding]:
         f"the label {', '.join(sorted(overwritten))} of the rule overwrites the one that tells its results apart",
         evidence=(f"labels of the result: {', '.join(sorted(shape.labels))}",),
         suggestion="call the rule's label otherwise, or aggregate the expression's away",
-        experiment=_experiment(rule, names, subject) if known else None,
+        experiment=_experiment(rule, expression.tree, subject) if known else None,
     )
 
 
-def _experiment(rule: Rule, names: tuple[str, ...], subject: Subject) -> Experiment:
+def _experiment(rule: Rule, tree: promql.Expr, subject: Subject) -> Experiment:
     says = f"{name_of_rule(rule)} cannot be evaluated when two of its series are there"
-    series = moving_series(names, subject.dictionary)
+    series = series_for(tree, subject.dictionary)
     claims = (Answer("vector(1)", AT_SECONDS, (("{}", 1.0),)),)
     return Experiment(says, only(rule, subject.ruleset), series, claims, breaks="same labelset")

@@ -10,7 +10,7 @@ from simulator.alerting.ruleset import RuleSet
 from simulator.audit.counterexample import Answer, Experiment
 from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
 from simulator.audit.finding import Kind
-from simulator.audit.series import AT_SECONDS, moving_series
+from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.shape import COMPARISONS, key_labels
 
 if TYPE_CHECKING:
@@ -178,10 +178,10 @@ def _experiment(
     return Experiment(
         says,
         RuleSet(()),
-        moving_series(names, dictionary),
+        series_for(node, dictionary),
         (
-            Answer(f"group({str(node.lhs)})", AT_SECONDS, (("{}", 1.0),)),
-            Answer(f"group({str(node.rhs)})", AT_SECONDS, (("{}", 1.0),)),
+            Answer(f"group({node.lhs!s})", AT_SECONDS, (("{}", 1.0),)),
+            Answer(f"group({node.rhs!s})", AT_SECONDS, (("{}", 1.0),)),
             Answer(text, AT_SECONDS),
         )
         if breaks is None and not compared

@@ -19,8 +19,8 @@ from simulator.audit.dictionary import (
     names_in,
 )
 from simulator.audit.finding import Finding, Kind, Severity, Unchecked, where_of
-from simulator.audit.series import AT_SECONDS, moving_series
-from simulator.audit.vocabulary import fits, nearest
+from simulator.audit.series import AT_SECONDS, everything, series_for
+from simulator.audit.vocabulary import fits, nearest, nearest_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def _severity(expression: Expression, *, needed: bool) -> Severity:
 # --- metrics
 
 
-def _missing_metrics(  # noqa: PLR0913  # what a finding is made of
+def _missing_metrics(  # what a finding is made of
     expression: Expression,
     dictionary: Dictionary,
     ruleset: RuleSet,
@@ -147,9 +147,7 @@ def _cause(names: tuple[str, ...], accused: set[str] | None) -> str:
     return own
 
 
-def _say_missing(
-    names: tuple[str, ...], kind: Kind, dictionary: Dictionary, *, always: bool, dead: bool
-) -> str:
+def _say_missing(names: tuple[str, ...], kind: Kind, dictionary: Dictionary, *, always: bool, dead: bool) -> str:
     listed = " and ".join(names)
     what = "no rule records" if kind is RECORDING else f"{dictionary.vocabulary.source} does not have"
     then = "it gives nothing" if dead else "the part of the expression that reads it has no effect"
@@ -161,12 +159,12 @@ def _say_missing(
 def _evidence(names: tuple[str, ...], dictionary: Dictionary) -> Iterator[str]:
     for name in names:
         if name in dictionary.vocabulary.elsewhere:
-            yield f"{dictionary.vocabulary.elsewhere[name][0]} has {name}"
+            yield f"{name} is in the contract {dictionary.vocabulary.elsewhere[name][0]}: see --contract"
 
 
 def _suggest_metrics(names: tuple[str, ...], kind: Kind, dictionary: Dictionary) -> str | None:
     known = dictionary.recorded if kind is RECORDING else {*dictionary.vocabulary.names, *dictionary.recorded}
-    near = {name: nearest(name, known) for name in names}
+    near = {name: nearest_metric(name, known) for name in names}
     told = [f"the nearest name to {name} is {found}" for name, found in near.items() if found]
     return "; ".join(told) or None
 
@@ -185,8 +183,7 @@ def _under_absent(tree: promql.Expr) -> frozenset[str]:
 
 def _never(expression: Expression, dictionary: Dictionary, ruleset: RuleSet) -> Experiment:
     """Return the experiment that all that there is moves, and the expression gives nothing."""
-    series = moving_series((n for n in dictionary.vocabulary.names if ":" not in n), dictionary)
-    return _nothing(expression, series, ruleset)
+    return _nothing(expression, everything(dictionary), ruleset)
 
 
 def _nothing(expression: Expression, series: tuple[tuple[str, str], ...], ruleset: RuleSet) -> Experiment:
@@ -302,7 +299,7 @@ def _no_series(
     name = name_of(selector)
     if name is None or name in dictionary.recorded:
         return None
-    series = moving_series([name], dictionary)
+    series = series_for(promql.parse(name), dictionary)
     whole = _nothing(expression, series, ruleset)
     if selector_text(selector) in dictionary.needed(expression.tree):
         return whole
@@ -369,13 +366,12 @@ def _collapse(
     expression: Expression, node: promql.AggregateExpr, label: str, dictionary: Dictionary
 ) -> Experiment | None:
     """Return the experiment that many series go in, and come out without the label."""
-    names = names_in(node.expr)
-    if any(name in dictionary.recorded for name in names):
+    if any(name in dictionary.recorded for name in names_in(node.expr)):
         return None
     text = " ".join(str(node).split())
     claim = Answer(f"group by ({label}) ({text})", AT_SECONDS, (("{}", 1.0),))
     says = f"{expression.where.subject} groups by {label}, and no line has it"
-    return Experiment(says, RuleSet(()), moving_series(names, dictionary), (claim,))
+    return Experiment(says, RuleSet(()), series_for(node, dictionary), (claim,))
 
 
 def _has(tree: promql.Expr, labels: frozenset[str]) -> str:

@@ -18,7 +18,7 @@ from simulator.alerting.toolchain import find_tool
 from simulator.audit.counterexample import Alerts, Answer, Experiment, write_experiment
 from simulator.audit.dictionary import expressions_of_rules, names_in
 from simulator.audit.finding import Finding, Kind, Unchecked, where_of
-from simulator.audit.series import AT_SECONDS, moving_series
+from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.shape import COMPARISONS
 from simulator.audit.vocabulary import nearest
 from simulator.errors import EngineError
@@ -133,7 +133,7 @@ def _without_label(expression: Expression, label: str, subject: Subject) -> Expe
         tree = tree.lhs
     claim = Answer(f"group by ({label}) ({' '.join(str(tree).split())})", AT_SECONDS, (("{}", 1.0),))
     says = f"{expression.where.subject} gives results, and none with the label {label}"
-    return Experiment(says, RuleSet(()), moving_series(names, subject.dictionary), (claim,))
+    return Experiment(says, RuleSet(()), series_for(tree, subject.dictionary), (claim,))
 
 
 # --- filling in
