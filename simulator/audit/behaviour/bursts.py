@@ -39,7 +39,8 @@ def study_bursts(
 
     `initialised` says whether the scenario's system has every series from its start on.
     """
-    if not stage.shape.counts or not stage.shape.rising:
+    fails = any(player.part == "bad" and not player.level for player in stage.cast.players)
+    if not stage.shape.counts or not stage.shape.rising or not fails:
         return []
     wanted = [
         stage.trial(stage.play(stage.interval, burst=events, born_late=born, strength=strong))
@@ -94,4 +95,5 @@ def _birth(
             born, f"a series is born at {BURST_EVENTS}, and {rule.alert} never fires"
         ),
         severity="info" if initialised and not about_one else "warning",
+        cause="" if about_one else BIRTH.name,
     )

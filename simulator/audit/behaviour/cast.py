@@ -7,7 +7,7 @@ the same metric has the other series besides; a base of another metric counts ev
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from simulator.audit.behaviour.expression import Obscure
@@ -31,12 +31,13 @@ _SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """One series and its part; `level` means that it is no counter, and its value is what matters."""
+    """One series and its part; a `level` is no counter, and of one whose part is `all` the value is constant."""
 
     name: str
     labels: Labels
     part: Part
     level: bool = False
+    constant: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def cast_for(shape: Shape, contract: Contract) -> Cast:
     readings = sorted(shape.readings, key=lambda reading: order.index(reading.role))
     if not readings:
         raise Obscure("it reads no series that are there")
+    if shape.is_ratio and any(one.role == "driver" and one.name.endswith("_sum") for one in readings):
+        raise Obscure("it is about how large what it counts is, and not about how much of it fails")
     pools = _pools(readings, shape, contract)
     players = [
         player
@@ -132,7 +135,9 @@ def _players(
     if first.role == "driver":
         yield Player(name, labels, "bad" if failing else "good", level)
     elif driver is None or level:
-        yield Player(name, labels, "all", level)
+        if level and first.role == "guard" and first.lets is None:
+            raise Obscure(f"nobody can tell which values of {first.selector} let it fire")
+        yield Player(name, labels, "all", level, 1.0 if first.lets is None else first.lets)
     else:
         yield Player(name, labels, "good" if failing else "bad", level)
 
@@ -207,7 +212,7 @@ def _thin(players: Iterable[Player]) -> Iterator[Player]:
             yield player
         elif resting.setdefault(key, 0) < 2:
             resting[key] += 1
-            yield Player(player.name, player.labels, "idle" if not player.level else player.part, player.level)
+            yield player if player.level else replace(player, part="idle")
 
 
 def _sorted(labels: Mapping[str, str]) -> Labels:

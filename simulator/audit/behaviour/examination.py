@@ -65,9 +65,8 @@ def _stages(subject: Subject) -> tuple[list[Stage], list[Unchecked]]:
         dependence = Dependence(subject.ruleset, part)
         for rule in part.alerts():
             try:
-                _refuse_strange(rule, dependence)
                 shape = shape_of(rule)
-                _refuse_shape(rule, shape)
+                _refuse(rule, shape, dependence)
                 cast = cast_for(shape, subject.contract)
             except Obscure as obscure:
                 unchecked.append(Unchecked(rule.alert, f"its behaviour was not measured: {obscure}"))
@@ -86,12 +85,9 @@ def _watches(rule: AlertRule) -> bool:
     return shape.absence or any(reading.name == "up" for reading in shape.readings)
 
 
-def _refuse_strange(rule: AlertRule, dependence: Dependence) -> None:
+def _refuse(rule: AlertRule, shape: Shape, dependence: Dependence) -> None:
     if dependence.needs_manager(rule):
         raise Obscure("it reads what other rules record, or has labels with templates")
-
-
-def _refuse_shape(rule: AlertRule, shape: Shape) -> None:
     if shape.absence:
         raise Obscure("it is about series that are gone")
     if any(reading.name == "up" for reading in shape.readings):
@@ -104,6 +100,9 @@ def _examine(
     stage: Stage, laboratory: Laboratory, traffic: Traffic, *, initialised: bool
 ) -> Generator[Sequence[Trial], list[Outcome], Said]:
     reach = yield from probe(stage)
+    refused = next((outcome.refused for outcome in reach.total if outcome.refused), None)
+    if refused is not None:
+        return [Unchecked(stage.rule.alert, f"its behaviour was not measured: on made-up series Prometheus says: {refused}")]
     if reach.strong is None:
         short = yield from watching.study_range(stage, 1000.0)
         calm = yield from reachability.fires_in_calm(stage, reach)

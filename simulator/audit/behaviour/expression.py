@@ -49,6 +49,8 @@ class Reading:
         sign: 1 where the compared value rises with it, -1 where it falls.
         counts: Whether a function of counters is applied to it.
         range_seconds: The range that it is read over; 0 for an instant.
+        lets: A value of it with which another condition beside the comparison lets that through; None where it is no
+            part of one, or where nobody knows.
     """
 
     selector: str
@@ -58,6 +60,7 @@ class Reading:
     sign: int
     counts: bool
     range_seconds: float
+    lets: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class _Reader:
         self._grouped: dict[str, None] = {}
         self._reach = 0.0
         self._absence = False
+        self._lets: float | None = None
 
     def read(self, parsed: promql.Expr) -> Shape:
         comparisons = list(self._conditions(_bare(parsed)))
@@ -144,14 +148,19 @@ class _Reader:
             self._absence,
         )
 
-    def _conditions(self, expr: promql.Expr, role: Role = "driver") -> Iterator[tuple[str, float, str | None]]:
+    def _conditions(
+        self, expr: promql.Expr, role: Role = "driver", *, negated: bool = False
+    ) -> Iterator[tuple[str, float, str | None]]:
         """Read every comparison that `and`, `or` and `unless` hold together; the first one is what the rule is about."""
         if isinstance(expr, promql.BinaryExpr) and str(expr.op) in ("and", "or", "unless"):
             self._match(expr)
             yield from self._conditions(_bare(expr.lhs), role)
-            yield from self._conditions(_bare(expr.rhs), role if str(expr.op) == "or" else "guard")
+            negated = str(expr.op) == "unless"
+            yield from self._conditions(_bare(expr.rhs), role if str(expr.op) == "or" else "guard", negated=negated)
         elif isinstance(expr, promql.BinaryExpr) and str(expr.op) in _COMPARISONS:
+            self._lets = _letting(expr, negated=negated) if role == "guard" else None
             yield self._comparison(expr, role)
+            self._lets = None
         elif isinstance(expr, promql.AggregateExpr) and _is_condition(_bare(expr.expr)):
             self._group(expr)
             yield from self._conditions(_bare(expr.expr), role)
@@ -166,6 +175,8 @@ class _Reader:
         self._walk(expr.lhs, 1, role, 0.0, 0.0, counts=False)
         if right is not None:
             return operator, right, expr.lhs.prettify()
+        if operator in ("==", "!="):
+            raise Obscure("it asks whether two things that it reads are the same")
         self._match(expr)
         self._walk(expr.rhs, -1, "base" if role == "driver" else role, 0.0, 0.0, counts=False)
         return operator, 0.0, None
@@ -242,7 +253,7 @@ class _Reader:
             if matcher.name != "__name__"
         )
         self._reach = max(self._reach, back + _offset(selector))
-        found = Reading(selector_text(selector), name, matchers, role, sign, counts, span)
+        found = Reading(selector_text(selector), name, matchers, role, sign, counts, span, self._lets)
         known = next((n for n, one in enumerate(self._readings) if replace(one, range_seconds=span) == found), None)
         if known is None:
             self._readings.append(found)
@@ -262,6 +273,16 @@ class _Reader:
 
 
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+
+
+def _letting(expr: promql.BinaryExpr, *, negated: bool) -> float | None:
+    """Return a value with which a comparison of a selector and a number holds, or does not where it is negated."""
+    limit = _number(expr.rhs)
+    if limit is None or not isinstance(_bare(expr.lhs), promql.VectorSelector):
+        return None
+    held = {">": 1.0, ">=": 0.0, "<": -1.0, "<=": 0.0, "==": 0.0, "!=": 1.0}[str(expr.op)]
+    broken = {">": 0.0, ">=": -1.0, "<": 0.0, "<=": 1.0, "==": 1.0, "!=": 0.0}[str(expr.op)]
+    return limit + (broken if negated else held)
 
 
 def _bare(expr: promql.Expr) -> promql.Expr:

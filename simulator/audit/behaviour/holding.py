@@ -26,6 +26,9 @@ KINDS = (HOLD,)
 PHASES = 3
 """How many places of the evaluations between two scrapes are tried."""
 _AFTER = 12
+GRAVE_SECONDS = 60.0
+GRAVE_LATENESS = 1 / 3
+"""It is more than a note if an outage of a minute never pages, and if pages are late by a third of the hold."""
 
 
 def study_hold(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
@@ -44,8 +47,9 @@ def study_hold(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[O
     lengths = [edge.above + n * step * 2 for n in range(_AFTER)]
     outcomes = yield [stage.trial(stage.play(edge.below, strength=strong)), *(t for at in lengths for t in outages(at))]
     late = _late_pages(stage, lengths, outcomes[1:])
-    if edge.below == 0 or not late:
+    if edge.below == 0 or max(late, default=0.0) <= 2 * step:
         return []
+    grave = edge.below >= GRAVE_SECONDS and max(late) >= GRAVE_LATENESS * rule.for_seconds
     problem = (
         f"a total outage of up to {format_duration(edge.below)} never pages; one of {format_duration(edge.above)} pages "
         f"up to {format_duration(max(late))} after its end"
@@ -66,6 +70,7 @@ def study_hold(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[O
             evidence=evidence,
             suggestion=f"hold for well below the range (for: {half} at most), or look back further",
             experiment=experiment_of(outcomes[0], says),
+            severity="warning" if grave else "info",
         )
     ]
 

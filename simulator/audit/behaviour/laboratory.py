@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simulator.alerting.prometheus import OwnPrometheus
+from simulator.alerting.prometheus import OwnPrometheus, QueryRefused
 from simulator.alerting.states import Episode, episodes
 from simulator.audit.behaviour.samples import EARLIEST_SECONDS, LATEST_SECONDS, encode
 from simulator.errors import EngineError
@@ -56,10 +56,11 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the rules in a trial: the episodes of each, in seconds since the trial's start."""
+    """What became of the rules in a trial: the episodes of each, in seconds since its start, or why it cannot be evaluated."""
 
     trial: Trial
     by_rule: dict[str, tuple[Episode, ...]] = field(default_factory=dict)
+    refused: str | None = None
 
     @property
     def episodes(self) -> tuple[Episode, ...]:
@@ -108,7 +109,6 @@ class Laboratory(OwnPrometheus):
     def __init__(self) -> None:
         super().__init__(lookback_seconds=300.0)
         self._next = math.ceil(EARLIEST_SECONDS / 3600) * 3600.0
-        self.trials = 0
 
     def _prepare(self, folder: Path) -> list[str]:
         (folder / "prometheus.yml").write_text(_CONFIG, encoding="utf-8")
@@ -130,12 +130,13 @@ class Laboratory(OwnPrometheus):
         starts = {index: self._place(trials[index]) for index in order}
         self._write([(trials[index], starts[index]) for index in order])
         found: dict[int, dict[str, tuple[Episode, ...]]] = defaultdict(dict)
+        refused: dict[int, str] = {}
         for batch in _batches(order, trials):
             for rule in trials[batch[0]].rules:
-                for index, result in self._evaluate(rule, {index: (trials[index], starts[index]) for index in batch}):
+                placed = {index: (trials[index], starts[index]) for index in batch}
+                for index, result in self._ask_for(rule, placed, refused):
                     found[index][_key(rule)] = result
-        self.trials += len(trials)
-        return [Outcome(trial, found[index]) for index, trial in enumerate(trials)]
+        return [Outcome(trial, found[index], refused.get(index)) for index, trial in enumerate(trials)]
 
     def values(self, expr: str, trial: Trial) -> list[float]:
         """Write a trial anew and return every value that an expression has in it, of any label set, in no order."""
@@ -161,6 +162,18 @@ class Laboratory(OwnPrometheus):
             answer = self._send("POST", "write", content=body, headers=headers)
             if answer.status_code // 100 != 2:
                 raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
+
+    def _ask_for(
+        self, rule: AlertRule, placed: dict[int, tuple[Trial, float]], refused: dict[int, str]
+    ) -> list[tuple[int, tuple[Episode, ...]]]:
+        """Evaluate a rule on trials side by side; one by one where the series of one of them do not suit it."""
+        try:
+            return self._evaluate(rule, placed)
+        except QueryRefused as error:
+            if len(placed) == 1:
+                refused.update(dict.fromkeys(placed, str(error)))
+                return [(index, ()) for index in placed]
+        return [each for index, one in placed.items() for each in self._ask_for(rule, {index: one}, refused)]
 
     def _evaluate(
         self, rule: AlertRule, placed: dict[int, tuple[Trial, float]]

@@ -49,7 +49,7 @@ class Seen:
     calm: Outcome
     fired_by: Flow | None
     tried: tuple[Flow, ...] = ()
-    most: tuple[Flow, float] | None = None
+    most: tuple[Flow, float, Outcome] | None = None
 
 
 def never_fires(stage: Stage, reach: Reach, laboratory: Laboratory) -> Finding:
@@ -82,7 +82,8 @@ def never_fires(stage: Stage, reach: Reach, laboratory: Laboratory) -> Finding:
 def fires_in_calm(stage: Stage, reach: Reach) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
     """Find the traffic below, or at, which a rule fires while nothing fails."""
     noisy = [index for index, outcome in enumerate(reach.calm) if outcome.fired]
-    if not noisy:
+    if not noisy or (len(noisy) < len(STRENGTHS) and not (stage.shape.is_ratio and stage.shape.counts)):
+        # That little traffic fires it may be what it is for, unless it says that it is about a share of the traffic.
         return []
     shown = reach.calm[noisy[-1]]
     rule = stage.rule
@@ -115,7 +116,7 @@ def look(stage: Stage, traffic: Traffic) -> Generator[Sequence[Trial], list[Outc
     """Let a rule see the scenario's calm, and faults that its metrics should show, until one of them fires it."""
     (calm,) = yield [trial_of(stage, traffic.calm())]
     tried: list[Flow] = []
-    most: tuple[Flow, float] | None = None
+    most: tuple[Flow, float, Outcome] | None = None
     faults = traffic.faults_of(stage.cast.instruments)
     for level in LEVELS:
         for fault in faults:
@@ -126,7 +127,7 @@ def look(stage: Stage, traffic: Traffic) -> Generator[Sequence[Trial], list[Outc
             tried.append(flow)
             rate = driver_rate(stage, flow)
             if most is None or rate > most[1]:
-                most = flow, rate
+                most = flow, rate, outcome
     return Seen(calm, None, tuple(tried), most)
 
 
@@ -172,9 +173,10 @@ def judge_seen(stage: Stage, reach: Reach, seen: Seen, clients: int) -> Iterator
     if seen.fired_by is not None:
         return
     if seen.most is None or seen.most[1] == 0 or not stage.shape.counts or reach.edge is None:
-        yield Unchecked(rule.alert, "no fault of the simulator brings about what it compares, so only made-up series tell")
+        reason = "no fault of the simulator is known to bring about what it compares: only made-up series show what it does"
+        yield Unchecked(rule.alert, reason)
         return
-    flow, rate = seen.most
+    flow, rate, outcome = seen.most
     needed = int(clients * reach.edge.above / rate) + 1
     strike = flow.strikes[0]
     yield NEVER.at(
@@ -187,4 +189,5 @@ def judge_seen(stage: Stage, reach: Reach, seen: Seen, clients: int) -> Iterator
             f"{reach.edge.above:.3g}/s on, and not at {reach.edge.below:.3g}/s",
         ),
         suggestion="choose a threshold that this many clients can bring about",
+        experiment=experiment_of(outcome, f"{strike.fault} at level {strike.level:g}, and {rule.alert} never fires"),
     )

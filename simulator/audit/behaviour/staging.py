@@ -133,7 +133,7 @@ class Stage:
     def _levels(self, player: Player, play: Play, times: NDArray[np.float64]) -> NDArray[np.float64]:
         threshold = self.shape.threshold
         if player.part == "all":
-            return np.ones_like(times)
+            return np.full_like(times, player.constant)
         high, low = play.strength, -play.strength if threshold < 0 else 0.0
         if self.shape.operator == "==":
             high, low = threshold, threshold + 1

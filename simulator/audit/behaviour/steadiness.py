@@ -101,7 +101,7 @@ def study_restart(stage: Stage, reach: Reach, strong: float) -> Generator[Sequen
     calm = stage.play(strength=strong, failing=0.0, heights=_HEIGHT)
     restart = stage.play(strength=strong, failing=0.0, heights=_HEIGHT, restarts=calm.begins)
     quiet, outcome = yield [stage.pair(calm, calm), stage.pair(restart, calm)]
-    if quiet.fired or not outcome.fired:
+    if quiet.refused or quiet.fired or not outcome.fired:
         return []
     rule = stage.rule
     return [

@@ -36,6 +36,8 @@ SILENCE = Kind(
     "An exporter that dies in the middle of an incident looks like a recovery.",
 )
 KINDS = (RANGE, SCRAPE, SILENCE)
+RARE = 20
+"""A scrape that fails is rare where it is one in this many; a rule that more frequent ones hold up is only noted."""
 _PHASES = 5
 
 
@@ -90,6 +92,7 @@ def study_missed_scrapes(stage: Stage, strong: float) -> Generator[Sequence[Tria
             ),
             suggestion="read it over a range of a few scrapes, as max_over_time(...) or min_over_time(...) do",
             experiment=experiment_of(holed, f"{fails}, and {rule.alert} never fires"),
+            severity="warning" if every >= RARE else "info",
         )
     ]
 
@@ -114,7 +117,7 @@ def study_silence(stage: Stage, strong: float) -> Generator[Sequence[Trial], lis
             evidence=(f"the fault lasted {format_duration(end - gone)} longer",),
             suggestion="add an alert on absent(...) of its metrics, or on up == 0 of their target",
             experiment=experiment_of(outcome, f"its metrics are gone, and {alone.alert} resolves in the middle of the fault"),
-            cause="goes-silent",
+            cause=SILENCE.name,
         )
     ]
 
