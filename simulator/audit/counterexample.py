@@ -44,7 +44,8 @@ class Experiment:
     """Series by hand, the rules they are given to, and what promtool is claimed to find.
 
     `says` is one sentence for people. `series` are pairs of a series and its values in promtool's own notation
-    (`0+1x20`), `step_seconds` apart, or one evaluation if left out. With `breaks`, the claim is that promtool cannot evaluate the rules and complains in these words.
+    (`0+1x20`), `step_seconds` apart, or one evaluation if left out. With `breaks`, the claim is that promtool cannot
+    evaluate the rules and complains in these words.
     """
 
     says: str

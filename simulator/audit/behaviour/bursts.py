@@ -1,4 +1,4 @@
-"""Things that happen once: a burst of failures, and one on a series that was not there before."""
+"""Things that happen once: a burst of failures, also on a series that was not there before."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ BURST = Kind(
     "burst-unseen",
     "warning",
     "A one-off burst never fires the rule.",
-    "Clients that are all thrown out at once fail within seconds; what is counted then leaves the range before the hold "
+    "Clients that are all thrown out at once fail within seconds; what is counted then leaves the range before the "
+    "hold "
     "is over.",
 )
 BIRTH = Kind(
     "birth-unseen",
     "warning",
     "Failures that a series is born with are not seen.",
-    "A rate or an increase is taken between two samples: a counter that is there only from its first increment on has no sample "
+    "A rate or an increase is taken between two samples: a counter that is there only from its first increment on "
+    "has no sample "
     "before it, and what it is born with never counts.",
 )
 KINDS = (BURST, BIRTH)
@@ -62,23 +64,25 @@ def _burst(stage: Stage, many: Outcome) -> Finding:
         where_of(rule),
         f"{BURST_EVENTS:,} failures at once never fire it",
         evidence=(
-            f"after the burst it is pending for {format_duration(pending)}, and it holds for "
-            f"{format_duration(rule.for_seconds)}",
+            (
+                f"after the burst it is pending for {format_duration(pending)}, and it holds for "
+                f"{format_duration(rule.for_seconds)}"
+            ),
         ),
         suggestion="hold for less than the range, or add a rule on increase() for what comes at once",
         experiment=experiment_of(many, f"{BURST_EVENTS} failures within one scrape, and {rule.alert} never fires"),
     )
 
 
-def _birth(
-    stage: Stage, many: Outcome, born: Outcome, single: Outcome | None, *, initialised: bool
-) -> Finding:
+def _birth(stage: Stage, many: Outcome, born: Outcome, single: Outcome | None, *, initialised: bool) -> Finding:
     rule, fired = stage.rule, many.fired_at
     assert fired is not None  # it was asked before
     about_one = single is not None
     evidence = [
-        f"the same {BURST_EVENTS:,} failures fire it after {format_duration(fired - stage.warm_up)} where the series "
-        "was there before, at 0"
+        (
+            f"the same {BURST_EVENTS:,} failures fire it after {format_duration(fired - stage.warm_up)} where the "
+            "series was there before, at 0"
+        )
     ]
     if about_one:
         evidence.append("it is meant for single events: one is enough to fire it, unless the series begins with it")
@@ -90,10 +94,8 @@ def _birth(
         where_of(rule),
         f"{BURST_EVENTS:,} failures that their series is born with never fire it",
         evidence=tuple(evidence),
-        suggestion="have the exporter show the series at 0 from its start on, for every label value that the rule reads",
-        experiment=experiment_of(
-            born, f"a series is born at {BURST_EVENTS}, and {rule.alert} never fires"
-        ),
+        suggestion="have the exporter show the series at 0 from its start on, for each label value that the rule reads",
+        experiment=experiment_of(born, f"a series is born at {BURST_EVENTS}, and {rule.alert} never fires"),
         severity="info" if initialised and not about_one else "warning",
         cause="" if about_one else BIRTH.name,
     )

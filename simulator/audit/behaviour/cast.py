@@ -1,7 +1,7 @@
 """Which series play in a trial of a rule, and which part each has: found from the matchers of what the rule reads.
 
-What is compared counts failures where the rule fires on high values, and successes where it fires on low ones. A base of
-the same metric has the other series besides; a base of another metric counts everything.
+What is compared counts failures where the rule fires on high values, and successes where it fires on low ones. A base
+of the same metric has the other series besides; a base of another metric counts everything.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _direction(reading: Reading, shape: Shape) -> int:
 
 
 def _pools(readings: Iterable[Reading], shape: Shape, contract: Contract) -> dict[str, list[Labels]]:
-    """Return the labels of series of each metric: the contract's, and invented ones where those are not what is read."""
+    """Return the labels of series of each metric: the contract's, and invented ones where it has none that are read."""
     pools: dict[str, list[Labels]] = {}
     for reading in readings:
         home = _home(reading.name, contract)
@@ -122,9 +122,7 @@ def _pools(readings: Iterable[Reading], shape: Shape, contract: Contract) -> dic
     return pools
 
 
-def _players(
-    name: str, labels: Labels, readings: Iterable[Reading], shape: Shape, *, level: bool
-) -> Iterator[Player]:
+def _players(name: str, labels: Labels, readings: Iterable[Reading], shape: Shape, *, level: bool) -> Iterator[Player]:
     """Yield a series with the part that the first selector which takes it gives it; none where nothing reads it."""
     mine = [reading for reading in readings if reading.name == name and matches(reading, dict(labels))]
     if not mine:
@@ -160,7 +158,7 @@ def _of_contract(home: str | None, contract: Contract) -> list[Labels]:
 
 
 def _invented(reading: Reading, shape: Shape, target: Mapping[str, str]) -> Iterator[Labels]:
-    """Yield labels that a selector takes, and, where it can refuse any, some that differ in one label and that it does not."""
+    """Yield labels that a selector takes, and some that differ in one label and that it does not, if there are any."""
     taken = {label: _value_for(reading, label) for label, _, _ in reading.matchers}
     grouped = {label: "a" for label in shape.grouped if label not in taken and label not in target}
     yield _sorted({**grouped, **target, **taken})
@@ -186,7 +184,13 @@ def _value_for(reading: Reading, label: str) -> str:
 def _words(pattern: str) -> Iterator[str]:
     for alternative in pattern.strip("^$()").split("|"):
         yield alternative
-        yield alternative.replace(".*", "x").replace(".+", "x").replace("[0-9]", "0").replace("..", "00").replace("\\d", "0")
+        yield (
+            alternative.replace(".*", "x")
+            .replace(".+", "x")
+            .replace("[0-9]", "0")
+            .replace("..", "00")
+            .replace("\\d", "0")
+        )
         yield from _WORD.findall(alternative)
 
 
@@ -217,5 +221,3 @@ def _thin(players: Iterable[Player]) -> Iterator[Player]:
 
 def _sorted(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted(labels.items()))
-
-

@@ -21,7 +21,8 @@ DILUTED = Kind(
     "diluted-ratio",
     "warning",
     "Clients that are let in and thrown out again push the ratio down.",
-    "A client in a loop after the handshake is without service, and each round of it counts as a success: the more clients "
+    "A client in a loop after the handshake is without service, and each round of it counts as a success: the more "
+    "clients "
     "are in trouble, the better the ratio looks.",
 )
 KINDS = (DILUTED,)
@@ -42,19 +43,8 @@ def study_dilution(
     rates = [base_rate(stage, flow) for flow in (refused, traffic.calm(), looping)]
     if min(rates) <= 0 or rates[2] < FACTOR * rates[1]:
         return []
-    edges = []
-    for others in rates[1:]:
-        edges.append(
-            (
-                yield from seek(
-                    lambda share, others=others: [stage.trial(_mixed(stage, share, rates[0], others))],  # type: ignore[misc]
-                    lambda found: found[0].fired,
-                    by_ratio(1.02),
-                    Edge(1e-5, 1.0),
-                )
-            )
-        )
-    well, loop = edges
+    well = yield from _least_share(stage, rates[0], rates[1])
+    loop = yield from _least_share(stage, rates[0], rates[2])
     if loop.above < FACTOR * well.above or well.above >= 1:
         return []
     between = (well.above * loop.below) ** 0.5
@@ -65,11 +55,15 @@ def study_dilution(
     return [
         DILUTED.at(
             where_of(stage.rule),
-            f"{name} fires it when it refuses {well.above:.1%} of the clients while the others are well, and has to refuse "
+            f"{name} fires it when it refuses {well.above:.1%} of the clients while the others are well, and has to "
+            f"refuse "
             f"{loop.above:.1%} while the others are in a loop",
             evidence=(
-                f"simulated, scaled to {clients} clients: all refused make {rates[0]:.3g} handshakes a second, all well "
-                f"{rates[1]:.3g}, all in a loop ({fault}) {rates[2]:.3g}",
+                (
+                    f"simulated, scaled to {clients} clients: all refused make {rates[0]:.3g} handshakes a second, all "
+                    f"well "
+                    f"{rates[1]:.3g}, all in a loop ({fault}) {rates[2]:.3g}"
+                ),
                 f"{between:.1%} refused: it fires with the others well, and not with the others in a loop",
             ),
             suggestion="add a rule on the number of failures itself, beside the ratio",
@@ -79,6 +73,18 @@ def study_dilution(
             severity="warning" if loop.above >= GRAVE_SHARE else "info",
         )
     ]
+
+
+def _least_share(stage: Stage, refused: float, others: float) -> Generator[Sequence[Trial], list[Outcome], Edge]:
+    """Find the share of the clients that has to be refused for the rule to fire."""
+    return (
+        yield from seek(
+            lambda share: [stage.trial(_mixed(stage, share, refused, others))],
+            lambda found: found[0].fired,
+            by_ratio(1.02),
+            Edge(1e-5, 1.0),
+        )
+    )
 
 
 def _mixed(stage: Stage, share: float, refused: float, others: float) -> Play:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from simulator.alerting.ruleset import AlertRule
-    from simulator.audit.behaviour.laboratory import Outcome, Trial
     from simulator.audit.behaviour.expression import Shape
+    from simulator.audit.behaviour.laboratory import Outcome, Trial
     from simulator.audit.behaviour.reachability import Seen
     from simulator.audit.subject import Subject
 
@@ -102,7 +102,9 @@ def _examine(
     reach = yield from probe(stage)
     refused = next((outcome.refused for outcome in reach.total if outcome.refused), None)
     if refused is not None:
-        return [Unchecked(stage.rule.alert, f"its behaviour was not measured: on made-up series Prometheus says: {refused}")]
+        return [
+            Unchecked(stage.rule.alert, f"its behaviour was not measured: on made-up series Prometheus says: {refused}")
+        ]
     if reach.strong is None:
         short = yield from watching.study_range(stage, 1000.0)
         calm = yield from reachability.fires_in_calm(stage, reach)
@@ -121,9 +123,9 @@ def _examine(
         watching.study_range(stage, strong),
         watching.study_missed_scrapes(stage, strong),
         watching.study_silence(stage, strong),
-        steadiness.study_steady(stage, reach, strong),
-        steadiness.study_end(stage, reach, strong),
-        steadiness.study_restart(stage, reach, strong),
+        steadiness.study_steady(stage, reach),
+        steadiness.study_end(stage, strong),
+        steadiness.study_restart(stage, strong),
     ]
     if seen is not None and seen.fired_by is not None:
         studies.append(dilution.study_dilution(stage, seen.fired_by, traffic))

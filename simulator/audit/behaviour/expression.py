@@ -14,6 +14,7 @@ from simulator.alerting.sight import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
     from simulator.alerting.ruleset import AlertRule
 
@@ -26,10 +27,38 @@ _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">=", "==": "==", "!=": "!="}
 _ABSENCE = ("absent", "absent_over_time")
 # What rises with its argument, so that the argument's direction is its own.
 _RISING = (
-    "rate irate increase delta idelta deriv sum_over_time avg_over_time max_over_time min_over_time last_over_time "
-    "quantile_over_time abs ceil floor round sqrt exp ln log2 log10 scalar sort sort_desc label_replace label_join "
-    "clamp clamp_min clamp_max holt_winters predict_linear"
-).split()
+    "rate",
+    "irate",
+    "increase",
+    "delta",
+    "idelta",
+    "deriv",
+    "sum_over_time",
+    "avg_over_time",
+    "max_over_time",
+    "min_over_time",
+    "last_over_time",
+    "quantile_over_time",
+    "abs",
+    "ceil",
+    "floor",
+    "round",
+    "sqrt",
+    "exp",
+    "ln",
+    "log2",
+    "log10",
+    "scalar",
+    "sort",
+    "sort_desc",
+    "label_replace",
+    "label_join",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "holt_winters",
+    "predict_linear",
+)
 _AGGREGATES = ("sum", "avg", "max", "min", "quantile", "topk", "bottomk")
 
 
@@ -120,6 +149,29 @@ def shape_of(rule: AlertRule) -> Shape:
     return _Reader().read(parsed)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a walk came to where it is: what it is in, which way that moves the value, and what it is read over."""
+
+    role: Role
+    sign: int = 1
+    counts: bool = False
+    span: float = 0.0
+    back: float = 0.0
+
+    def flipped(self) -> _Way:
+        return replace(self, sign=-self.sign)
+
+    def against(self) -> _Way:
+        return replace(self, sign=-self.sign, role="base" if self.role == "driver" else self.role)
+
+    def counting(self) -> _Way:
+        return replace(self, counts=True)
+
+    def over(self, span: float, offset: float = 0.0) -> _Way:
+        return replace(self, span=self.span + span, back=self.back + span + offset)
+
+
 class _Reader:
     """Walks one expression."""
 
@@ -151,7 +203,7 @@ class _Reader:
     def _conditions(
         self, expr: promql.Expr, role: Role = "driver", *, negated: bool = False
     ) -> Iterator[tuple[str, float, str | None]]:
-        """Read every comparison that `and`, `or` and `unless` hold together; the first one is what the rule is about."""
+        """Read every comparison that `and`, `or` and `unless` hold together; the rule is about the first."""
         if isinstance(expr, promql.BinaryExpr) and str(expr.op) in ("and", "or", "unless"):
             self._match(expr)
             yield from self._conditions(_bare(expr.lhs), role)
@@ -165,85 +217,78 @@ class _Reader:
             self._group(expr)
             yield from self._conditions(_bare(expr.expr), role)
         elif role == "guard" or _is_absence(expr):
-            self._walk(expr, 1, role, 0.0, 0.0, counts=False)
+            self._walk(expr, _Way(role=role))
 
     def _comparison(self, expr: promql.BinaryExpr, role: Role) -> tuple[str, float, str | None]:
         operator, left, right = str(expr.op), _number(expr.lhs), _number(expr.rhs)
+        way = _Way(role=role)
         if left is not None and right is None:
-            self._walk(expr.rhs, 1, role, 0.0, 0.0, counts=False)
+            self._walk(expr.rhs, way)
             return _MIRRORED[operator], left, expr.rhs.prettify()
-        self._walk(expr.lhs, 1, role, 0.0, 0.0, counts=False)
+        self._walk(expr.lhs, way)
         if right is not None:
             return operator, right, expr.lhs.prettify()
         if operator in ("==", "!="):
             raise Obscure("it asks whether two things that it reads are the same")
         self._match(expr)
-        self._walk(expr.rhs, -1, "base" if role == "driver" else role, 0.0, 0.0, counts=False)
+        self._walk(expr.rhs, way.against())
         return operator, 0.0, None
 
-    def _walk(self, expr: promql.Expr, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: C901, PLR0913
+    def _walk(self, expr: promql.Expr, way: _Way) -> None:
         match expr:
             case promql.NumberLiteral() | promql.StringLiteral():
                 return
-            case promql.ParenExpr():
-                self._walk(expr.expr, sign, role, span, back, counts=counts)
-            case promql.UnaryExpr():
-                self._walk(expr.expr, -sign, role, span, back, counts=counts)
+            case promql.ParenExpr() | promql.UnaryExpr():
+                self._walk(expr.expr, way.flipped() if isinstance(expr, promql.UnaryExpr) else way)
             case promql.VectorSelector():
-                self._add(expr, sign, role, span, back, counts=counts)
+                self._add(expr, way)
             case promql.MatrixSelector():
-                width = expr.range.total_seconds()
-                self._add(expr.vector_selector, sign, role, span + width, back + width, counts=counts)
+                self._add(expr.vector_selector, way.over(_seconds(expr.range)))
             case promql.SubqueryExpr():
-                width = expr.range.total_seconds()
-                back += width + _offset(expr)
-                # A counter's function over a subquery of another one: the inner one has the range that matters.
-                self._walk(expr.expr, sign, role, span + width, back, counts=counts)
+                # What stands in it may have a range of its own.
+                self._walk(expr.expr, way.over(_seconds(expr.range), _seconds(expr.offset)))
             case promql.AggregateExpr():
                 if str(expr.op) not in _AGGREGATES:
                     raise Obscure(f"it uses {expr.op}(), which does not follow what it is applied to")
                 self._group(expr)
-                self._walk(expr.expr, sign, role, span, back, counts=counts)
+                self._walk(expr.expr, way)
             case promql.Call():
-                self._call(expr, sign, role, span, back, counts=counts)
+                self._call(expr, way)
             case promql.BinaryExpr():
-                self._binary(expr, sign, role, span, back, counts=counts)
+                self._binary(expr, way)
             case _:
                 raise Obscure(f"it has a {type(expr).__name__}")
 
-    def _call(self, expr: promql.Call, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+    def _call(self, expr: promql.Call, way: _Way) -> None:
         name = expr.func.name
         if name in _ABSENCE:
             self._absence = True
-            return
-        if name in ("vector", "time"):
-            if name == "time":
-                raise Obscure("it reads the time of day")
-            return
-        if name not in _RISING:
+        elif name == "time":
+            raise Obscure("it reads the time of day")
+        elif name in _RISING:
+            for argument in expr.args:
+                self._walk(argument, way.counting() if name in _COUNTING else way)
+        elif name != "vector":
             raise Obscure(f"it uses {name}(), which does not follow what it is applied to")
-        for argument in expr.args:
-            self._walk(argument, sign, role, span, back, counts=counts or name in _COUNTING)
 
-    def _binary(self, expr: promql.BinaryExpr, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+    def _binary(self, expr: promql.BinaryExpr, way: _Way) -> None:
         operator = str(expr.op)
+        scales = operator in ("*", "/")
         self._match(expr)
-        self._walk(expr.lhs, sign if _positive(expr.rhs) or operator not in "*/" else -sign, role, span, back, counts=counts)
+        self._walk(expr.lhs, way.flipped() if scales and not _positive(expr.rhs) else way)
         if operator in ("+", "*", "or"):
-            flipped = operator == "*" and not _positive(expr.lhs)
-            self._walk(expr.rhs, -sign if flipped else sign, role, span, back, counts=counts)
-        elif operator in ("-", "/"):
+            self._walk(expr.rhs, way.flipped() if scales and not _positive(expr.lhs) else way)
+        elif operator in ("-", "/") and _number(expr.lhs) is not None:
             # What is taken from a number, or what a number is divided by, is what is compared.
-            base: Role = role if role != "driver" or _number(expr.lhs) is not None else "base"
-            self._walk(expr.rhs, -sign, base, span, back, counts=counts)
+            self._walk(expr.rhs, way.flipped())
+        elif operator in ("-", "/") or operator in _COMPARISONS:
+            self._walk(expr.rhs, way.against())
         elif operator in ("and", "unless"):
-            self._walk(expr.rhs, 1, "guard", span, back, counts=counts)
-        elif operator in _COMPARISONS:
-            self._walk(expr.rhs, -sign, "base", span, back, counts=counts)
+            self._walk(expr.rhs, replace(way, role="guard", sign=1))
         else:
             raise Obscure(f"it uses the operator {operator}")
 
-    def _add(self, selector: promql.VectorSelector, sign: int, role: Role, span: float, back: float, *, counts: bool) -> None:  # noqa: PLR0913
+    def _add(self, selector: promql.VectorSelector, way: _Way) -> None:
         name = name_of(selector)
         if name is None:
             raise Obscure(f"{selector_text(selector)} names no metric")
@@ -252,14 +297,13 @@ class _Reader:
             for matcher in selector.matchers.matchers
             if matcher.name != "__name__"
         )
-        self._reach = max(self._reach, back + _offset(selector))
-        found = Reading(selector_text(selector), name, matchers, role, sign, counts, span, self._lets)
-        known = next((n for n, one in enumerate(self._readings) if replace(one, range_seconds=span) == found), None)
-        if known is None:
-            self._readings.append(found)
-        else:
-            longer = max(self._readings[known].range_seconds, span)
-            self._readings[known] = replace(found, range_seconds=longer)
+        self._reach = max(self._reach, way.back + _seconds(selector.offset))
+        text = selector_text(selector)
+        found = Reading(text, name, matchers, way.role, way.sign, way.counts, way.span, self._lets)
+        alike = [one for one in self._readings if replace(one, range_seconds=way.span) == found]
+        for one in alike:
+            self._readings.remove(one)
+        self._readings.append(replace(found, range_seconds=max([way.span, *(one.range_seconds for one in alike)])))
 
     def _group(self, expr: promql.AggregateExpr) -> None:
         modifier = expr.modifier
@@ -299,8 +343,8 @@ def _is_absence(expr: promql.Expr) -> bool:
     return isinstance(expr, promql.Call) and expr.func.name in _ABSENCE
 
 
-def _offset(expr: promql.VectorSelector | promql.SubqueryExpr) -> float:
-    return abs(expr.offset.total_seconds()) if expr.offset is not None else 0.0
+def _seconds(span: timedelta | None) -> float:
+    return 0.0 if span is None else abs(span.total_seconds())
 
 
 def _positive(expr: promql.Expr) -> bool:

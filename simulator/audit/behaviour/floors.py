@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.audit.behaviour.proof import experiment_of
-from simulator.audit.behaviour.study import Edge, by_ratio, seek
+from simulator.audit.behaviour.study import Edge, by_ratio, seek, together
 from simulator.audit.finding import Finding, Kind, where_of
 from simulator.durations import format_duration
 
@@ -22,7 +22,8 @@ FLOOR = Kind(
     "warning",
     "With little traffic the ratio is none, and its threshold means something else.",
     "A floor such as clamp_min(..., 1) under what a ratio is divided by makes it events per second below that much "
-    "traffic: a small fleet, a staging system or a rehearsal with a few clients cannot fire the rule however much fails.",
+    "traffic: a small fleet, a staging system or a rehearsal with a few clients cannot fire the rule however much "
+    "fails.",
 )
 KINDS = (FLOOR,)
 DISTORTION = 3.0
@@ -62,9 +63,8 @@ def study_floor(
     )
     if full.above < DISTORTION * reach.edge.above:
         return []
-    counts = []
-    for pace in paces:
-        counts.append((pace, (yield from _fewest(stage, reach.edge, pace)), _count_from(full.above * pace.seconds)))
+    fewest = yield from together(*(_fewest(stage, reach.edge, pace) for pace in paces))
+    counts = [(pace, few, _count_from(full.above * pace.seconds)) for pace, few in zip(paces, fewest, strict=True)]
     (below,) = yield [stage.trial(stage.play(strength=0.8 * reach.edge.below))]
     return [_finding(stage, reach.edge, full, share, counts, clients, below)]
 
@@ -97,8 +97,10 @@ def _finding(  # noqa: PLR0913, PLR0917  # what was measured
     problem = f"not even a total failure fires it below {edge.above:.2g}/s, and {whole}"
     evidence = [
         f"everything fails: at {edge.below:.4g}/s it does not fire, at {edge.above:.4g}/s it does",
-        f"{min(1.0, _ABOVE * share.above):.2%} fail, which is a tenth more than it takes with ample traffic: it fires "
-        f"from {full.above:.3g}/s on, and not at {full.below:.3g}/s",
+        (
+            f"{min(1.0, _ABOVE * share.above):.2%} fail, which is a tenth more than it takes with ample traffic: it "
+            f"fires from {full.above:.3g}/s on, and not at {full.below:.3g}/s"
+        ),
     ]
     for pace, fewest, all_from in counts:
         every = format_duration(round(pace.seconds))

@@ -51,15 +51,22 @@ def study_hold(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[O
         return []
     grave = edge.below >= GRAVE_SECONDS and max(late) >= GRAVE_LATENESS * rule.for_seconds
     problem = (
-        f"a total outage of up to {format_duration(edge.below)} never pages; one of {format_duration(edge.above)} pages "
+        f"a total outage of up to {format_duration(edge.below)} never pages; one of {format_duration(edge.above)} "
+        f"pages "
         f"up to {format_duration(max(late))} after its end"
     )
     span_text, hold = format_duration(span), format_duration(rule.for_seconds)
     evidence = (
-        f"'for: {hold}' is at least the range of {span_text}: everything fails, at {strong:g}/s, "
-        f"and what failed is out of the range before the hold is over",
-        f"measured at {PHASES} places of the evaluations between two scrapes: no outage of {format_duration(edge.below)} "
-        f"fires it, one of {format_duration(edge.above)} does; the pages of longer ones come {_band(late)} after the end",
+        (
+            f"'for: {hold}' is at least the range of {span_text}: everything fails, at {strong:g}/s, "
+            f"and what failed is out of the range before the hold is over"
+        ),
+        (
+            f"measured at {PHASES} places of the evaluations between two scrapes: no outage of "
+            f"{format_duration(edge.below)} "
+            f"fires it, one of {format_duration(edge.above)} does; the pages of longer ones come {_band(late)} after "
+            f"the end"
+        ),
     )
     says = f"everything fails for {format_duration(edge.below)}, and {rule.alert} never fires"
     half = format_duration(span / 2)

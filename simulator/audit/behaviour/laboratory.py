@@ -56,7 +56,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the rules in a trial: the episodes of each, in seconds since its start, or why it cannot be evaluated."""
+    """What became of the rules in a trial: the episodes of each, in seconds since its start, or why there are none."""
 
     trial: Trial
     by_rule: dict[str, tuple[Episode, ...]] = field(default_factory=dict)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulator.audit.behaviour.staging import Stage
 
 STRENGTHS = tuple(10.0**exponent for exponent in range(-3, 8))
-"""Events per second, or values of what is no counter, from one event in a quarter of an hour to ten million a second."""
+"""Events per second, or values of what is no counter: from four events an hour to ten million a second."""
 PRECISION = 1.003
 _PLENTY = 10.0
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def experiment_of(outcome: Outcome, says: str) -> Experiment:
     """Return the experiment that shows the first rule of an outcome do what it did there.
 
-    A rule that never fires is claimed never to fire. Of one that does it is claimed when it begins to, and what fires at
-    the end.
+    A rule that never fires is claimed never to fire; of one that does it is claimed when it begins, when it ends, and
+    what fires at the end.
     """
     trial = outcome.trial
     rule, step = trial.rules[0], _step(trial)

@@ -56,8 +56,11 @@ def never_fires(stage: Stage, reach: Reach, laboratory: Laboratory) -> Finding:
     """Return the finding about a rule that no total failure fires, at any traffic."""
     outcome = reach.total[STRENGTHS.index(_AMPLE)]
     evidence = [
-        f"everything fails for {format_duration(stage.patience)}, at {len(STRENGTHS)} strengths from {STRENGTHS[0]:g} to "
-        f"{STRENGTHS[-1]:g}: it never fires"
+        (
+            f"everything fails for {format_duration(stage.patience)}, at {len(STRENGTHS)} strengths from "
+            f"{STRENGTHS[0]:g} to "
+            f"{STRENGTHS[-1]:g}: it never fires"
+        )
     ]
     problem = "nothing fires it, not even a total failure"
     if stage.shape.value_expr is not None:
@@ -75,7 +78,9 @@ def never_fires(stage: Stage, reach: Reach, laboratory: Laboratory) -> Finding:
         problem,
         evidence=tuple(evidence),
         suggestion="compare with a value that the expression can have",
-        experiment=experiment_of(outcome, f"everything fails, {_AMPLE:g} times a second, and {stage.rule.alert} never fires"),
+        experiment=experiment_of(
+            outcome, f"everything fails, {_AMPLE:g} times a second, and {stage.rule.alert} never fires"
+        ),
     )
 
 
@@ -173,7 +178,9 @@ def judge_seen(stage: Stage, reach: Reach, seen: Seen, clients: int) -> Iterator
     if seen.fired_by is not None:
         return
     if seen.most is None or seen.most[1] == 0 or not stage.shape.counts or reach.edge is None:
-        reason = "no fault of the simulator is known to bring about what it compares: only made-up series show what it does"
+        reason = (
+            "no fault of the simulator is known to bring about what it compares: only made-up series show what it does"
+        )
         yield Unchecked(rule.alert, reason)
         return
     flow, rate, outcome = seen.most
@@ -183,10 +190,15 @@ def judge_seen(stage: Stage, reach: Reach, seen: Seen, clients: int) -> Iterator
         where_of(rule),
         f"no fault fires it with this scenario's {clients} clients: it takes about {needed}",
         evidence=(
-            f"simulated: {len({s.fault for one in seen.tried for s in one.strikes})} faults that its metrics show, at "
-            f"levels {', '.join(f'{level:g}' for level in LEVELS)}, for {format_duration(flow.ends - flow.begins)} each",
-            f"{strike.fault} at level {strike.level:g} brings about the most, {rate:.3g}/s; it fires from "
-            f"{reach.edge.above:.3g}/s on, and not at {reach.edge.below:.3g}/s",
+            (
+                f"simulated: {len({s.fault for one in seen.tried for s in one.strikes})} faults that its metrics show, "
+                f"at levels {', '.join(f'{level:g}' for level in LEVELS)}, for {format_duration(flow.ends - flow.begins)} "
+                f"each"
+            ),
+            (
+                f"{strike.fault} at level {strike.level:g} brings about the most, {rate:.3g}/s; it fires from "
+                f"{reach.edge.above:.3g}/s on, and not at {reach.edge.below:.3g}/s"
+            ),
         ),
         suggestion="choose a threshold that this many clients can bring about",
         experiment=experiment_of(outcome, f"{strike.fault} at level {strike.level:g}, and {rule.alert} never fires"),

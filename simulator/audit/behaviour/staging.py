@@ -159,9 +159,9 @@ def _counted(player: Player, play: Play, times: NDArray[np.float64]) -> NDArray[
     calm, fault = shares[player.part]
     if play.burst:
         fault = calm
-    knots = [0.0, play.begins, play.ends, play.length + 1]
-    gains = [calm * play.begins, fault * (play.ends - play.begins), calm * (knots[3] - play.ends)]
-    counted = np.interp(times, knots, np.concatenate([[0.0], np.cumsum(gains)])) * play.strength
+    before, during = np.minimum(times, play.begins), np.clip(times - play.begins, 0.0, play.ends - play.begins)
+    after = np.maximum(times - play.ends, 0.0)
+    counted: NDArray[np.float64] = (calm * (before + after) + fault * during) * play.strength
     if play.seed is not None:
         counted = _by_chance(counted, zlib.crc32(f"{play.seed}/{player.name}/{player.labels}".encode()))
     if play.burst and player.part in ("bad", "all"):
@@ -172,7 +172,8 @@ def _counted(player: Player, play: Play, times: NDArray[np.float64]) -> NDArray[
 def _by_chance(expected: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Return the arrivals of a Poisson process whose mean is what is expected."""
     chance = np.random.default_rng(seed)
-    return np.cumsum(chance.poisson(np.diff(expected, prepend=0.0))).astype(np.float64)
+    arrivals: NDArray[np.int64] = chance.poisson(np.diff(expected, prepend=0.0))
+    return np.cumsum(arrivals).astype(np.float64)
 
 
 def _up_to(seconds: float, grid: float) -> float:

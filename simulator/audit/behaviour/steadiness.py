@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from typing import TYPE_CHECKING
-
-import math
 
 from simulator.audit.behaviour.laboratory import pages_of
 from simulator.audit.behaviour.proof import experiment_of
@@ -23,7 +22,8 @@ REFIRES = Kind(
     "re-fires",
     "warning",
     "One steady fault pages several times.",
-    "Each page of an incident that is known already takes somebody away from it, and each resolution looks like its end.",
+    "Each page of an incident that is known already takes somebody away from it, and each resolution looks like its "
+    "end.",
 )
 ENDLESS = Kind(
     "never-resolves",
@@ -35,7 +35,8 @@ RESTART = Kind(
     "restart-fires",
     "warning",
     "A restart of one server fires the rule, and nothing fails.",
-    "A rate knows a counter that begins anew only by each single series: once they are added up, one that does looks like "
+    "A rate knows a counter that begins anew only by each single series: once they are added up, one that does "
+    "looks like "
     "everything at once.",
 )
 KINDS = (REFIRES, ENDLESS, RESTART)
@@ -47,7 +48,7 @@ SEEDS = (1, 2, 3)
 _HEIGHT = 100_000.0
 
 
-def study_steady(stage: Stage, reach: Reach, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
+def study_steady(stage: Stage, reach: Reach) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
     """Count the pages of an hour's fault at twice the threshold whose events come by chance, as they do."""
     if not stage.shape.counts or reach.edge is None:
         return []
@@ -65,8 +66,10 @@ def study_steady(stage: Stage, reach: Reach, strong: float) -> Generator[Sequenc
             where_of(rule),
             f"a steady fault at twice its threshold pages {typical} times in an hour",
             evidence=(
-                f"{strength:.3g} failures a second come by chance for {format_duration(STEADY_SECONDS)}, "
-                f"{ABOVE:g} times what just fires it: {', '.join(map(str, counts))} pages with {len(SEEDS)} seeds",
+                (
+                    f"{strength:.3g} failures a second come by chance for {format_duration(STEADY_SECONDS)}, "
+                    f"{ABOVE:g} times what just fires it: {', '.join(map(str, counts))} pages with {len(SEEDS)} seeds"
+                ),
             ),
             suggestion="look back further, or set keep_firing_for",
             experiment=experiment_of(worst, f"a steady fault, and {rule.alert} fires {max(counts)} times"),
@@ -74,9 +77,8 @@ def study_steady(stage: Stage, reach: Reach, strong: float) -> Generator[Sequenc
     ]
 
 
-def study_end(stage: Stage, reach: Reach, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
+def study_end(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
     """See whether the rule stops firing when the fault has."""
-    del reach
     play = stage.play(strength=strong)
     (outcome,) = yield [stage.trial(play)]
     if not outcome.pages or outcome.pages[-1][1] != math.inf:
@@ -86,16 +88,17 @@ def study_end(stage: Stage, reach: Reach, strong: float) -> Generator[Sequence[T
         ENDLESS.at(
             where_of(rule),
             f"it still fires {after} after the fault has ended",
-            evidence=(f"it looks back {format_duration(stage.shape.reach_seconds)}, and nothing has failed for {after}",),
+            evidence=(
+                f"it looks back {format_duration(stage.shape.reach_seconds)}, and nothing has failed for {after}",
+            ),
             suggestion="compare what a counter has grown by, with rate() or increase(), and not its value",
             experiment=experiment_of(outcome, f"a fault ends, and {rule.alert} goes on firing"),
         )
     ]
 
 
-def study_restart(stage: Stage, reach: Reach, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
+def study_restart(stage: Stage, strong: float) -> Generator[Sequence[Trial], list[Outcome], list[Finding]]:
     """Restart one of two servers while nothing fails."""
-    del reach
     if not any(reading.counts for reading in stage.shape.readings):
         return []
     calm = stage.play(strength=strong, failing=0.0, heights=_HEIGHT)
@@ -109,8 +112,10 @@ def study_restart(stage: Stage, reach: Reach, strong: float) -> Generator[Sequen
             where_of(rule),
             "it fires when one of two servers restarts and nothing fails",
             evidence=(
-                f"every counter of one server falls from {_HEIGHT:,.0f} to 0, and those of the other go on; it fires "
-                f"{format_duration((outcome.fired_at or 0.0) - calm.begins)} later",
+                (
+                    f"every counter of one server falls from {_HEIGHT:,.0f} to 0, and those of the other go on; it "
+                    f"fires {format_duration((outcome.fired_at or 0.0) - calm.begins)} later"
+                ),
             ),
             suggestion="take rate() or increase() of each series first, and add up then",
             experiment=experiment_of(outcome, f"one of two servers restarts, nothing fails, and {rule.alert} fires"),

@@ -1,7 +1,7 @@
 """Studies: questions about one rule that are answered by rounds of trials, all rules' rounds together.
 
-A study is a generator: it yields the trials that it needs next, is sent their outcomes, and returns what it found. Those
-of all rules go on side by side, so that a round of all of them costs a few queries.
+A study is a generator: it yields the trials that it needs next, is sent their outcomes, and returns what it found.
+Those of all rules go on side by side, so that a round of all of them costs a few queries.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
 @dataclass(frozen=True, slots=True)
 class Edge:
     """Where an answer turns: the last value with the one answer and the first with the other, neighbours on a grid."""
@@ -24,7 +25,9 @@ class Edge:
     above: float
 
 
-def together(*studies: Generator[Sequence[Trial], list[Outcome], T]) -> Generator[Sequence[Trial], list[Outcome], list[T]]:
+def together(
+    *studies: Generator[Sequence[Trial], list[Outcome], T],
+) -> Generator[Sequence[Trial], list[Outcome], list[T]]:
     """Conduct several studies in the same rounds, and return what each came to."""
     results: dict[int, T] = {}
     waiting: dict[int, Sequence[Trial]] = {}

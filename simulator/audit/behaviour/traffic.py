@@ -40,7 +40,7 @@ class Strike:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What one run counted: its series scaled to the scenario's clients, when it was scraped, and when the fault was."""
+    """What one run counted: series scaled to the scenario's clients, when it was scraped, and when the fault was."""
 
     strikes: tuple[Strike, ...]
     lines: tuple[Line, ...]
@@ -118,7 +118,15 @@ class Traffic:
             fault = self._faults[strike.fault]()
             until = WARM_UP_SECONDS if fault.is_momentary() else length
             yield Injection(
-                f"{number}", strike.fault, fault, WARM_UP_SECONDS, until, strike.level, strike.share, strike.cohort, None
+                f"{number}",
+                strike.fault,
+                fault,
+                WARM_UP_SECONDS,
+                until,
+                strike.level,
+                strike.share,
+                strike.cohort,
+                None,
             )
 
 

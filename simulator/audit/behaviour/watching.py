@@ -19,14 +19,16 @@ RANGE = Kind(
     "range-too-short",
     "error",
     "The range holds fewer than two scrapes.",
-    "A rate or an increase needs two samples; whether a range that is shorter than two scrape intervals has them depends on "
+    "A rate or an increase needs two samples; whether a range that is shorter than two scrape intervals has them "
+    "depends on "
     "the chance of when rules are evaluated.",
 )
 SCRAPE = Kind(
     "scrape-resets-hold",
     "warning",
     "A scrape that fails now and then keeps the rule from firing.",
-    "One evaluation without a result takes a pending alert back to the start of its hold, and a scrape fails easily while "
+    "One evaluation without a result takes a pending alert back to the start of its hold, and a scrape fails easily "
+    "while "
     "a system is in trouble.",
 )
 SILENCE = Kind(
@@ -87,8 +89,10 @@ def study_missed_scrapes(stage: Stage, strong: float) -> Generator[Sequence[Tria
             f"where {fails}, a total failure of {format_duration(lasting)} never fires it",
             evidence=(
                 f"with every scrape answered it fires after {format_duration((whole.fired_at or 0) - stage.warm_up)}",
-                f"with one failing every {format_duration(every * stage.scrape)} its hold of "
-                f"{format_duration(rule.for_seconds)} begins anew each time",
+                (
+                    f"with one failing every {format_duration(every * stage.scrape)} its hold of "
+                    f"{format_duration(rule.for_seconds)} begins anew each time"
+                ),
             ),
             suggestion="read it over a range of a few scrapes, as max_over_time(...) or min_over_time(...) do",
             experiment=experiment_of(holed, f"{fails}, and {rule.alert} never fires"),
@@ -116,7 +120,9 @@ def study_silence(stage: Stage, strong: float) -> Generator[Sequence[Trial], lis
             f"it resolves {after} after its metrics are gone, while the fault goes on, and no other rule fires",
             evidence=(f"the fault lasted {format_duration(end - gone)} longer",),
             suggestion="add an alert on absent(...) of its metrics, or on up == 0 of their target",
-            experiment=experiment_of(outcome, f"its metrics are gone, and {alone.alert} resolves in the middle of the fault"),
+            experiment=experiment_of(
+                outcome, f"its metrics are gone, and {alone.alert} resolves in the middle of the fault"
+            ),
             cause=SILENCE.name,
         )
     ]

@@ -62,8 +62,8 @@ PAIRS = (
     ),
     Pair(
         "fires-in-calm",
-        ('sum(rate(done_total[5m])) / clamp_min(sum(rate(begun_total[5m])), 1) < 0.95', "2m"),
-        ('sum(rate(done_total[5m])) / sum(rate(begun_total[5m])) < 0.95', "2m"),
+        ("sum(rate(done_total[5m])) / clamp_min(sum(rate(begun_total[5m])), 1) < 0.95", "2m"),
+        ("sum(rate(done_total[5m])) / sum(rate(begun_total[5m])) < 0.95", "2m"),
     ),
     Pair(
         "traffic-floor",
@@ -89,8 +89,11 @@ PAIRS = (
         "birth-unseen",
         ('sum(increase(mismatch_total{kind=~"hash|lag"}[10m])) > 0', "1m"),
         (
-            '(sum(increase(mismatch_total{kind=~"hash|lag"}[10m])) or vector(0)) '
-            '+ (sum(mismatch_total{kind=~"hash|lag"} unless mismatch_total{kind=~"hash|lag"} offset 10m) or vector(0)) > 0',
+            (
+                '(sum(increase(mismatch_total{kind=~"hash|lag"}[10m])) or vector(0)) '
+                '+ (sum(mismatch_total{kind=~"hash|lag"} unless mismatch_total{kind=~"hash|lag"} offset 10m) '
+                "or vector(0)) > 0"
+            ),
             "1m",
         ),
     ),
@@ -121,8 +124,8 @@ PAIRS = (
     ),
     Pair(
         "restart-fires",
-        ('rate(sum(crash_total)[5m:15s]) > 1', "0s"),
-        ('sum(rate(crash_total[5m])) > 1', "0s"),
+        ("rate(sum(crash_total)[5m:15s]) > 1", "0s"),
+        ("sum(rate(crash_total[5m])) > 1", "0s"),
     ),
     Pair(
         "diluted-ratio",
@@ -132,7 +135,7 @@ PAIRS = (
     Pair(
         "fires-in-calm",
         (f'1 - sum(rate({AUTH}{{status="ok"}}[5m])) / clamp_min(sum(rate({AUTH}[5m])), 1) > 0.1', "2m"),
-        (f'sum(rate({ERRORS}[5m])) > 0.2', "2m"),
+        (f"sum(rate({ERRORS}[5m])) > 0.2", "2m"),
     ),
 )
 
