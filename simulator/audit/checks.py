@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 from simulator.audit import suppression
 from simulator.audit.behaviour import examination
-from simulator.audit.static import contradictions, labels, matching, names, panels, templates, wiring
+from simulator.audit.static import (
+    contradictions,
+    grouping,
+    labels,
+    matching,
+    metrics,
+    panels,
+    selections,
+    templates,
+    wiring,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,9 +34,8 @@ class Check:
     find: Callable[[Subject], Iterable[Finding | Unchecked]]
 
 
-STATIC: tuple[Check, ...] = tuple(
-    Check(module.KINDS, module.find) for module in (names, matching, templates, labels, contradictions, wiring, panels)
-)
+_MODULES = (metrics, selections, grouping, matching, templates, labels, contradictions, wiring, panels)
+STATIC: tuple[Check, ...] = tuple(Check(module.KINDS, module.find) for module in _MODULES)
 """What can be told from the files alone. A module has `KINDS` and a `find`; a new check is one name in here."""
 
 BEHAVIOURAL: tuple[Check, ...] = (Check(examination.KINDS, examination.find),)

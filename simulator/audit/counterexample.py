@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Which alerts of a name are firing at a time in seconds: the labels of each, without `alertname`; none for nothing."""
+    """Which alerts of a name are firing at a time in seconds: the labels of each, without `alertname`."""
 
     alert: str
     at_seconds: float

@@ -61,7 +61,7 @@ def _fetch(url: str) -> str:
 def _parse(text: str, source: str) -> Samples:
     """Parse as OpenMetrics where the text ends as that does; an exporter's own names are kept."""
     openmetrics = text.rstrip().endswith("# EOF")
-    families = parse_openmetrics(text) if openmetrics else parse_text(text)
+    families = parse_openmetrics(text) if openmetrics else parse_text(text)  # type: ignore[no-untyped-call]
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]] = {}
     try:
         for family in families:

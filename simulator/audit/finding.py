@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Self
 
+from simulator.alerting.ruleset import AlertRule
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -93,4 +95,4 @@ def where_of(rule: Rule) -> Where:
 
 def name_of_rule(rule: Rule) -> str:
     """Return the name of an alert, or of the series that a rule records."""
-    return getattr(rule, "alert", None) or getattr(rule, "record", "")
+    return rule.alert if isinstance(rule, AlertRule) else rule.record

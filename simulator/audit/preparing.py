@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.alerting.contract import load_contract
@@ -20,6 +19,7 @@ from simulator.shipped import data_folder, find_file, list_shipped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from simulator.conditions import Fault
 

@@ -156,9 +156,11 @@ def to_junit(report: AuditReport, ruleset: RuleSet, fail_on: Severity) -> str:
                 line=spot.line,
             )
         )
-    for rule in ruleset.alerts():
-        if (str(rule.file), rule.line, rule.alert) not in accused:
-            cases.append(Case(rule.alert, "syncstorm.audit", file=str(rule.file), line=rule.line))
+    cases += [
+        Case(rule.alert, "syncstorm.audit", file=str(rule.file), line=rule.line)
+        for rule in ruleset.alerts()
+        if (str(rule.file), rule.line, rule.alert) not in accused
+    ]
     cases += [Case(gap.what, "syncstorm.audit", skipped=gap.reason) for gap in report.unchecked]
     return dump_junit("syncstorm audit", cases)
 

@@ -9,7 +9,6 @@ import promql_parser as promql
 
 from simulator.alerting.coverage import selectors
 from simulator.alerting.dependence import name_of
-from simulator.audit.vocabulary import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 _SAME_SERIES = ("topk", "bottomk", "limitk", "limit_ratio")
 _NO_LABELS = ("vector", "time", "scalar", "pi")
 _ABSENCE = ("absent", "absent_over_time")
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-"""The operators that let a value through, or not."""
 SETS = ("and", "or", "unless")
 """The operators that choose among series."""
 
@@ -64,7 +61,7 @@ class _Inference:
         self._lookup = lookup
         self._trusting = trusting
 
-    def of(self, expr: promql.Expr) -> Shape:
+    def of(self, expr: promql.Expr) -> Shape:  # noqa: PLR0911  # one for each kind of node
         match expr:
             case promql.NumberLiteral() | promql.StringLiteral():
                 return SCALAR
@@ -156,23 +153,15 @@ class _Inference:
         if left.scalar or right.scalar:
             return right if left.scalar else left
         if operator == "or":
-            if left.labels is None or right.labels is None:
-                return ANY
-            same = left.exact and right.exact and left.labels == right.labels
-            return Shape(left.labels | right.labels, exact=same, varying=left.varying | right.varying, fixed={})
-        if operator in SETS:
+            return _either(left, right)
+        if operator in SETS or expr.modifier is None:
             return left
-        modifier = expr.modifier
-        if modifier is None:
-            return left
-        if modifier.card == promql.VectorMatchCardinality.OneToOne:
-            return self._one_to_one(left, modifier)
-        many, one = (left, right) if modifier.card == promql.VectorMatchCardinality.ManyToOne else (right, left)
-        added = frozenset(modifier.group_labels or ())
-        if many.labels is None:
-            return many
-        known = added if one.labels is None else added & one.labels
-        return replace(many, labels=many.labels | known, exact=many.exact and one.exact)
+        if expr.modifier.card == promql.VectorMatchCardinality.OneToOne:
+            return self._one_to_one(left, expr.modifier)
+        many, one = left, right
+        if expr.modifier.card == promql.VectorMatchCardinality.OneToMany:
+            many, one = right, left
+        return _grouped(many, one, frozenset(expr.modifier.group_labels or ()))
 
     @staticmethod
     def _one_to_one(left: Shape, modifier: promql.BinModifier) -> Shape:
@@ -183,17 +172,28 @@ class _Inference:
         return left.keeping(key_labels(left.labels, modifier))
 
 
+def _either(left: Shape, right: Shape) -> Shape:
+    """Return the shape of `left or right`."""
+    if left.labels is None or right.labels is None:
+        return ANY
+    same = left.exact and right.exact and left.labels == right.labels
+    return Shape(left.labels | right.labels, exact=same, varying=left.varying | right.varying, fixed={})
+
+
+def _grouped(many: Shape, one: Shape, added: frozenset[str]) -> Shape:
+    """Return the shape of a match by `group_left (added)`."""
+    if many.labels is None:
+        return many
+    known = added if one.labels is None else added & one.labels
+    return replace(many, labels=many.labels | known, exact=many.exact and one.exact)
+
+
 def key_labels(labels: frozenset[str], modifier: promql.BinModifier | None) -> frozenset[str]:
     """Return by which labels a series is matched with one of the other side."""
     if modifier is None or modifier.matching is None:
         return labels
     named = frozenset(modifier.matching.labels)
     return labels & named if modifier.matching.type == promql.LabelModifierType.Include else labels - named
-
-
-def allows(matcher: promql.Matcher, values: frozenset[str]) -> bool:
-    """Whether any of some values gets through a matcher."""
-    return any(fits(matcher, value) for value in values)
 
 
 def _only(fixed: Mapping[str, str] | None, labels: frozenset[str]) -> dict[str, str]:

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from simulator.alerting.ruleset import AlertRule
 
 _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
+_FILTERS = (*_FLIPPED, "and", "unless")
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """`text OPERATOR threshold`; the text is the same for expressions that differ in spaces or in the order of matchers."""
+    """`text OPERATOR threshold`; the text is the same for expressions that differ in how they are written."""
 
     text: str
     operator: str
@@ -44,6 +45,25 @@ def signal_of(rule: AlertRule) -> Signal | None:
     if left is not None and right is None:
         return Signal(canonical(tree.rhs), _FLIPPED[str(tree.op)], left)
     return None
+
+
+def without_comparison(tree: promql.Expr) -> promql.Expr:
+    """Return what an expression compares with a number, or the expression where that is not what it does."""
+    while isinstance(tree, promql.ParenExpr):
+        tree = tree.expr
+    if isinstance(tree, promql.BinaryExpr) and str(tree.op) in _FLIPPED:
+        if _number(tree.rhs) is not None:
+            return tree.lhs
+        if _number(tree.lhs) is not None:
+            return tree.rhs
+    return tree
+
+
+def is_filtered(tree: promql.Expr) -> bool:
+    """Whether it depends on values, or on other series, which series an expression lets through."""
+    nodes: list[promql.Expr] = []
+    promql.walk(tree, nodes.append)
+    return any(isinstance(node, promql.BinaryExpr) and str(node.op) in _FILTERS for node in nodes)
 
 
 def canonical(tree: promql.Expr) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    from simulator.audit.dashboards import PanelQuery
     from simulator.audit.finding import Finding
     from simulator.audit.subject import Subject
 
@@ -57,11 +58,15 @@ def read_suppressions(subject: Subject, known: Collection[str]) -> tuple[Suppres
     """
     found = [one for file in subject.files for one in _in_file(file, subject, known)]
     for panel in subject.panels or ():
-        file, line = panel.where.file, panel.where.line
-        if file is not None and line is not None:
-            for comment in _NOTE.findall(panel.note):
-                found.append(Suppression(*_parse(comment, Place(file, line), known), file, line, line, line))
+        found += _in_note(panel, known)
     return tuple(found)
+
+
+def _in_note(panel: PanelQuery, known: Collection[str]) -> Iterator[Suppression]:
+    file, line = panel.where.file, panel.where.line
+    if file is not None and line is not None:
+        for comment in _NOTE.findall(panel.note):
+            yield Suppression(*_parse(comment, Place(file, line), known), file, line, line, line)
 
 
 def _in_file(file: Path, subject: Subject, known: Collection[str]) -> Iterator[Suppression]:

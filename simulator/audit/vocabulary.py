@@ -8,13 +8,13 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import promql_parser as promql
-
 from simulator.alerting.dependence import ALERTS, name_of
 from simulator.core.metrics import INSTRUMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import promql_parser as promql
 
     from simulator.alerting.contract import Contract
 
@@ -66,7 +66,7 @@ class Meaning:
 class Vocabulary:
     """Every metric of a system by name; `elsewhere` are those of other systems, by what they are called there.
 
-    `complete` tells whether a value that is not known cannot come: a contract has them all, a moment's /metrics has not.
+    `complete` tells whether a value that is not known cannot come: a contract has them all.
     """
 
     source: str

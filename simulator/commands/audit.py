@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003  # typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,7 +56,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
     ) -> None:
         """Find alerts that cannot fire, that are blind or late, and what hangs on them and is broken.
 
-        Exit codes: 0 no finding at or above --fail-on, 1 there is one, 2 wrong input, 3 Prometheus failed, 130 interrupted.
+        Exit codes: 0 nothing at or above --fail-on, 1 a finding, 2 wrong input, 3 Prometheus failed, 130 interrupted.
         """
         floor = _severity(fail_on)
         if as_json and github:

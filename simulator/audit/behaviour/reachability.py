@@ -192,8 +192,8 @@ def judge_seen(stage: Stage, reach: Reach, seen: Seen, clients: int) -> Iterator
         evidence=(
             (
                 f"simulated: {len({s.fault for one in seen.tried for s in one.strikes})} faults that its metrics show, "
-                f"at levels {', '.join(f'{level:g}' for level in LEVELS)}, for {format_duration(flow.ends - flow.begins)} "
-                f"each"
+                f"at levels {', '.join(f'{level:g}' for level in LEVELS)}, for "
+                f"{format_duration(flow.ends - flow.begins)} each"
             ),
             (
                 f"{strike.fault} at level {strike.level:g} brings about the most, {rate:.3g}/s; it fires from "

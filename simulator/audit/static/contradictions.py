@@ -26,7 +26,7 @@ THRESHOLDS = Kind(
     "contradicting-thresholds",
     "warning",
     "Two alerts of the same severity hold different numbers against the same signal.",
-    "Both page for one and the same incident, at different times, and nobody knows which number the service is held to: "
+    "Both page for one incident, at different times, and nobody knows which number the service is held to: "
     "in the original 5 % and 3 % of refused handshakes, 20 and 50 stale cursors in ten minutes.",
 )
 ORDER = Kind(
@@ -46,8 +46,8 @@ UNOBSERVABLE = Kind(
     "escalation-unobservable",
     "warning",
     "The runbook escalates after a time that is over before anybody is paged.",
-    "`for: 10m` keeps the page back for ten minutes. An escalation after five of them is read by people who do not have "
-    "the page yet: it can only be acted on too late.",
+    "`for: 10m` keeps the page back for ten minutes. An escalation after five of them is read by people who do not "
+    "have the page yet: it can only be acted on too late.",
 )
 UNKNOWN = Kind(
     "criterion-unknown",
@@ -177,8 +177,8 @@ def _escalation(rule: AlertRule, signal: Signal, placed: PlacedCriterion, subjec
         f"the runbook escalates at {_bound(placed)}, but the alert holds for {format_duration(rule.for_seconds)}: "
         "the time to escalate has passed before the page comes",
         evidence=(_quote(placed),),
-        suggestion=f"add a rule at {criterion.bound:g} with for: {format_duration(criterion.for_seconds)}, or a `for` of "
-        f"at least {format_duration(rule.for_seconds)} to the criterion",
+        suggestion=f"add a rule at {criterion.bound:g} with for: {format_duration(criterion.for_seconds)}, or give the "
+        f"criterion a `for` of at least {format_duration(rule.for_seconds)}",
         experiment=_late(rule, placed, subject),
         cause=f"escalation {signal.text} {criterion.bound} {criterion.for_seconds}",
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulator.alerting.ruleset import AlertRule
-from simulator.audit.counterexample import Answer, Experiment, only
+from simulator.alerting.ruleset import AlertRule, Group, RuleSet
+from simulator.audit.counterexample import Answer, Experiment
 from simulator.audit.dictionary import expressions_of_rules, names_in
 from simulator.audit.finding import Kind, name_of_rule, where_of
 from simulator.audit.series import AT_SECONDS, series_for
+from simulator.audit.signal import is_filtered, without_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,10 +98,11 @@ def _duplicates(subject: Subject) -> Iterator[Finding]:
 
 def _apart(rules: list[Rule], subject: Subject) -> bool:
     """Whether the results of rules can be told apart by labels of their own: no two have the same for certain."""
-    shapes = []
-    for expression in expressions_of_rules(subject.ruleset):
-        if any(expression.rule is rule for rule in rules):
-            shapes.append(subject.dictionary.shape(expression.tree))
+    shapes = [
+        subject.dictionary.shape(expression.tree)
+        for expression in expressions_of_rules(subject.ruleset)
+        if any(expression.rule is rule for rule in rules)
+    ]
     keys = [(shape.labels, tuple(sorted((shape.fixed or {}).items()))) for shape in shapes]
     known = all(shape.labels is not None and shape.exact for shape in shapes)
     return known and len(set(keys)) == len(rules)
@@ -125,8 +128,13 @@ def _colliding(expression: Expression, subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _experiment(rule: Rule, tree: promql.Expr, subject: Subject) -> Experiment:
+def _experiment(rule: Rule, tree: promql.Expr, subject: Subject) -> Experiment | None:
+    """Return the experiment that the rule, whatever its threshold, fails as soon as there are two results."""
+    signal = without_comparison(tree)
+    if is_filtered(signal):
+        return None
+    bare = replace(rule, expr=" ".join(str(signal).split()))
     says = f"{name_of_rule(rule)} cannot be evaluated when two of its series are there"
-    series = series_for(tree, subject.dictionary)
     claims = (Answer("vector(1)", AT_SECONDS, (("{}", 1.0),)),)
-    return Experiment(says, only(rule, subject.ruleset), series, claims, breaks="same labelset")
+    rules = RuleSet((Group(rule.group or "rules", (bare,)),))
+    return Experiment(says, rules, series_for(signal, subject.dictionary), claims, breaks="same labelset")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import promql_parser as promql
@@ -11,7 +12,8 @@ from simulator.audit.counterexample import Answer, Experiment
 from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
 from simulator.audit.finding import Kind
 from simulator.audit.series import AT_SECONDS, series_for
-from simulator.audit.shape import COMPARISONS, key_labels
+from simulator.audit.shape import key_labels
+from simulator.audit.signal import is_filtered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,159 +39,142 @@ AMBIGUOUS = Kind(
 )
 KINDS = (NO_MATCH, AMBIGUOUS)
 
-_CHANGED = "it would give nothing once the label is put right"
+_MANY_TO_ONE = promql.VectorMatchCardinality.ManyToOne
+_ONE_TO_MANY = promql.VectorMatchCardinality.OneToMany
+_CHOOSING = ("and", "unless")
 
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at every operator between vectors, in rules and panels."""
-    dictionary = subject.dictionary
     for expression in (*expressions_of_rules(subject.ruleset), *expressions_of_panels(subject.panels or ())):
-        found: list[Finding] = []
-
-        def visit(node: promql.Expr, expression: Expression = expression, found: list[Finding] = found) -> bool:
+        nodes: list[promql.Expr] = []
+        promql.walk(expression.tree, nodes.append)
+        for node in nodes:
             if isinstance(node, promql.BinaryExpr) and str(node.op) != "or":
-                found.extend(_look(expression, node, dictionary))
-            return True
-
-        promql.walk(expression.tree, visit)
-        yield from found
+                yield from _look(expression, node, subject.dictionary)
 
 
 def _look(expression: Expression, node: promql.BinaryExpr, dictionary: Dictionary) -> Iterator[Finding]:
-    left, right = dictionary.shape(node.lhs), dictionary.shape(node.rhs)
-    if not _comparable(left, right):
-        return
-    conflict = _conflict(node, left, right)
-    if conflict:
-        yield _no_match(expression, node, conflict, dictionary, left, right)
-        return
-    later_left, later_right = dictionary.shape(node.lhs, trusting=True), dictionary.shape(node.rhs, trusting=True)
-    later = _conflict(node, later_left, later_right) if _comparable(later_left, later_right) else None
-    if later:
-        yield NO_MATCH.at(
-            expression.where,
-            f"{node.op}: {later}; {_CHANGED}",
-            evidence=(_labels_of(later_left, later_right),),
-            suggestion=_suggest(node, later_left, later_right),
-            severity="warning",
-            cause=f"match {expression.where}",
+    """Yield what is wrong now; else what would be wrong once labels that are grouped by exist."""
+    now, later = (
+        _Match(
+            expression,
+            node,
+            dictionary,
+            dictionary.shape(node.lhs, trusting=trusting),
+            dictionary.shape(node.rhs, trusting=trusting),
         )
-        return
-    yield from _ambiguous(expression, node, dictionary, left, right)
-
-
-def _comparable(left: Shape, right: Shape) -> bool:
-    known = left.labels is not None and right.labels is not None and left.exact and right.exact
-    return known and not left.scalar and not right.scalar
-
-
-def _conflict(node: promql.BinaryExpr, left: Shape, right: Shape) -> str | None:
-    """Return why no series of one side can meet one of the other, None if they can."""
-    assert left.labels is not None
-    assert right.labels is not None
-    mine, other = key_labels(left.labels, node.modifier), key_labels(right.labels, node.modifier)
-    if mine != other:
-        lonely = ", ".join(sorted(mine ^ other))
-        return f"only one side has {lonely}, so nothing matches"
-    for label in sorted(mine):
-        here, there = (left.fixed or {}).get(label), (right.fixed or {}).get(label)
-        if here is not None and there is not None and here != there:
-            return f'{label} is "{here}" on one side and "{there}" on the other, so nothing matches'
-    return None
-
-
-def _no_match(  # noqa: PLR0913  # what a finding is made of
-    expression: Expression, node: promql.BinaryExpr, conflict: str, dictionary: Dictionary, left: Shape, right: Shape
-) -> Finding:
-    operator = str(node.op)
-    harmless = operator == "unless"
-    effect = "it never excludes anything" if harmless else "it gives nothing"
-    return NO_MATCH.at(
-        expression.where,
-        f"{operator}: {conflict}; {effect}",
-        evidence=(_labels_of(left, right),),
-        suggestion=_suggest(node, left, right),
-        experiment=None if harmless else _experiment(expression, node, dictionary),
-        severity="warning" if harmless or expression.rule is None else "error",
-        cause=f"match {expression.where}",
+        for trusting in (False, True)
     )
-
-
-def _suggest(node: promql.BinaryExpr, left: Shape, right: Shape) -> str | None:
-    """Return how the sides can be matched where one has the labels of the other, and more."""
-    assert left.labels is not None
-    assert right.labels is not None
-    if str(node.op) in ("and", "unless"):
-        return f"on ({', '.join(sorted(left.labels & right.labels))}) matches by what both have"
-    common = ", ".join(sorted(left.labels & right.labels))
-    if left.labels > right.labels:
-        return f"write {node.op} on ({common}) group_left ()"
-    if left.labels < right.labels:
-        return f"write {node.op} on ({common}) group_right ()"
-    return None
-
-
-def _ambiguous(
-    expression: Expression, node: promql.BinaryExpr, dictionary: Dictionary, left: Shape, right: Shape
-) -> Iterator[Finding]:
-    if str(node.op) in ("and", "unless"):
+    if not now.comparable:
         return
-    card = promql.VectorMatchCardinality.OneToOne if node.modifier is None else node.modifier.card
-    sides = {"left": left, "right": right}
-    if card == promql.VectorMatchCardinality.ManyToOne:
-        del sides["left"]
-    if card == promql.VectorMatchCardinality.OneToMany:
-        del sides["right"]
-    for side, shape in sides.items():
-        assert shape.labels is not None
-        extra = shape.varying - key_labels(shape.labels, node.modifier)
-        if not extra:
-            continue
-        yield AMBIGUOUS.at(
-            expression.where,
-            f"{node.op}: several series of the {side} side meet one of the other, "
-            f"for they differ in {', '.join(sorted(extra))} alone",
-            evidence=(_labels_of(left, right),),
-            suggestion=_suggest_grouping(node, side, len(sides)),
-            experiment=_experiment(expression, node, dictionary, breaks="many-to-"),
-            severity="warning" if expression.rule is None else "error",
-            cause=f"match {expression.where}",
-        )
-        return
+    if now.conflict:
+        yield now.empty()
+    elif later.comparable and later.conflict:
+        yield later.empty_later()
+    else:
+        yield from now.ambiguous()
 
 
-def _suggest_grouping(node: promql.BinaryExpr, side: str, sides: int) -> str:
-    if sides == 1:
-        return f"aggregate the {side} side to the labels that are matched by"
-    return f"add group_{side} () after {node.op} and its labels, or aggregate that side first"
+@dataclass(frozen=True)
+class _Match:
+    """An operator between two vectors, and what is known of its sides."""
 
+    expression: Expression
+    node: promql.BinaryExpr
+    dictionary: Dictionary
+    left: Shape
+    right: Shape
 
-def _experiment(
-    expression: Expression, node: promql.BinaryExpr, dictionary: Dictionary, breaks: str | None = None
-) -> Experiment | None:
-    names = names_in(node)
-    if any(name in dictionary.recorded for name in names) or any(dictionary.meaning(name) is None for name in names):
+    @property
+    def comparable(self) -> bool:
+        """Whether both sides are vectors whose labels are known for certain."""
+        return all(side.labels is not None and side.exact and not side.scalar for side in (self.left, self.right))
+
+    @property
+    def conflict(self) -> str | None:
+        """Why no series of one side can meet one of the other, None if they can."""
+        mine, other = (key_labels(side.labels or frozenset(), self.node.modifier) for side in (self.left, self.right))
+        if mine != other:
+            return f"only one side has {', '.join(sorted(mine ^ other))}, so nothing matches"
+        for label in sorted(mine):
+            here, there = ((side.fixed or {}).get(label) for side in (self.left, self.right))
+            if here is not None and there is not None and here != there:
+                return f'{label} is "{here}" on one side and "{there}" on the other, so nothing matches'
         return None
-    text = " ".join(str(node).split())
-    compared = str(node.op) in COMPARISONS
-    says = f"both sides of {node.op} have series, and {expression.where.subject} gives " + (
-        "nothing" if breaks is None else "an error"
-    )
-    return Experiment(
-        says,
-        RuleSet(()),
-        series_for(node, dictionary),
-        (
-            Answer(f"group({node.lhs!s})", AT_SECONDS, (("{}", 1.0),)),
-            Answer(f"group({node.rhs!s})", AT_SECONDS, (("{}", 1.0),)),
-            Answer(text, AT_SECONDS),
+
+    def empty(self) -> Finding:
+        harmless = str(self.node.op) == "unless"
+        effect = "it never excludes anything" if harmless else "it gives nothing"
+        return NO_MATCH.at(
+            self.expression.where,
+            f"{self.node.op}: {self.conflict}; {effect}",
+            evidence=(self._labels,),
+            suggestion=self._suggestion(),
+            experiment=None if harmless else self._experiment(),
+            severity="warning" if harmless or self.expression.rule is None else "error",
+            cause=f"match {self.expression.where}",
         )
-        if breaks is None and not compared
-        else (Answer(text, AT_SECONDS),),
-        breaks=breaks,
-    )
 
+    def empty_later(self) -> Finding:
+        return NO_MATCH.at(
+            self.expression.where,
+            f"{self.node.op}: {self.conflict}; it would give nothing once the label is put right",
+            evidence=(self._labels,),
+            suggestion=self._suggestion(),
+            severity="warning",
+            cause=f"match {self.expression.where}",
+        )
 
-def _labels_of(left: Shape, right: Shape) -> str:
-    sides = [", ".join(sorted(shape.labels or ())) or "none" for shape in (left, right)]
-    return f"labels of the left side: {sides[0]}; of the right side: {sides[1]}"
+    def ambiguous(self) -> Iterator[Finding]:
+        """Yield at most one finding: Prometheus stops at the first."""
+        card = None if self.node.modifier is None else self.node.modifier.card
+        if str(self.node.op) in _CHOOSING:
+            return
+        sides = {"left": self.left, "right": self.right}
+        sides.pop({_MANY_TO_ONE: "left", _ONE_TO_MANY: "right"}.get(card, ""), None)
+        for side, shape in sides.items():
+            extra = shape.varying - key_labels(shape.labels or frozenset(), self.node.modifier)
+            if extra:
+                yield AMBIGUOUS.at(
+                    self.expression.where,
+                    f"{self.node.op}: several series of the {side} side meet one of the other, "
+                    f"for they differ in {', '.join(sorted(extra))} alone",
+                    evidence=(self._labels,),
+                    suggestion=f"aggregate the {side} side to the labels that are matched by"
+                    if len(sides) == 1
+                    else f"add group_{side} () after {self.node.op} and its labels, or aggregate that side first",
+                    experiment=self._experiment(breaks="many-to-"),
+                    severity="warning" if self.expression.rule is None else "error",
+                    cause=f"match {self.expression.where}",
+                )
+                return
+
+    def _suggestion(self) -> str | None:
+        """Return how the sides can be matched where one has the labels of the other, and more."""
+        left, right = self.left.labels or frozenset(), self.right.labels or frozenset()
+        common = f"on ({', '.join(sorted(left & right))})"
+        if str(self.node.op) in _CHOOSING:
+            return f"write {self.node.op} {common}"
+        if left > right:
+            return f"write {self.node.op} {common} group_left ()"
+        return f"write {self.node.op} {common} group_right ()" if left < right else None
+
+    @property
+    def _labels(self) -> str:
+        sides = [", ".join(sorted(side.labels or ())) or "none" for side in (self.left, self.right)]
+        return f"labels of the left side: {sides[0]}; of the right side: {sides[1]}"
+
+    def _experiment(self, breaks: str | None = None) -> Experiment | None:
+        """Return the experiment that both sides have series, and the operator gives nothing, or an error."""
+        names = names_in(self.node)
+        if any(name in self.dictionary.recorded or self.dictionary.meaning(name) is None for name in names):
+            return None
+        sides = [side for side in (self.node.lhs, self.node.rhs) if not is_filtered(side)]
+        if breaks is not None and len(sides) < 2:
+            return None  # nobody knows whether several series get through
+        claims = [Answer(f"group({' '.join(str(side).split())})", AT_SECONDS, (("{}", 1.0),)) for side in sides]
+        effect = "gives nothing" if breaks is None else "cannot be evaluated"
+        says = f"both sides of {self.node.op} have series, and {self.expression.where.subject} {effect}"
+        whole = Answer(" ".join(str(self.node).split()), AT_SECONDS)
+        return Experiment(says, RuleSet(()), series_for(self.node, self.dictionary), (*claims, whole), breaks=breaks)

@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import promql_parser as promql
-
 from simulator.alerting.rules import find_complaints
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.toolchain import find_tool
@@ -19,7 +17,7 @@ from simulator.audit.counterexample import Alerts, Answer, Experiment, write_exp
 from simulator.audit.dictionary import expressions_of_rules, names_in
 from simulator.audit.finding import Finding, Kind, Unchecked, where_of
 from simulator.audit.series import AT_SECONDS, series_for
-from simulator.audit.shape import COMPARISONS
+from simulator.audit.signal import is_filtered, without_comparison
 from simulator.audit.vocabulary import nearest
 from simulator.errors import EngineError
 
@@ -40,8 +38,8 @@ LABEL = Kind(
     "template-label-missing",
     "warning",
     "A template names a label that the result of the expression does not have.",
-    "`sum()` leaves no label over, and those that the rule adds are not in `$labels`. The page then reads `auth failures "
-    "for ` and does not say for whom.",
+    "`sum()` leaves no label over, and those that the rule adds are not in `$labels`. The page then reads "
+    "`auth failures for ` and does not say for whom.",
 )
 RENDERED = Kind(
     "template-fails",
@@ -124,13 +122,9 @@ def _without_label(expression: Expression, label: str, subject: Subject) -> Expe
     """Return the experiment that the expression has a result, and none with the label."""
     names = names_in(expression.tree)
     lost = (name in subject.dictionary.recorded or name not in subject.vocabulary.meanings for name in names)
-    if not names or any(lost) or subject.dictionary.needed(expression.tree):
+    tree = without_comparison(expression.tree)
+    if not names or any(lost) or subject.dictionary.needed(expression.tree) or is_filtered(tree):
         return None
-    tree = expression.tree
-    while isinstance(tree, promql.ParenExpr):
-        tree = tree.expr
-    if isinstance(tree, promql.BinaryExpr) and str(tree.op) in COMPARISONS:
-        tree = tree.lhs
     claim = Answer(f"group by ({label}) ({' '.join(str(tree).split())})", AT_SECONDS, (("{}", 1.0),))
     says = f"{expression.where.subject} gives results, and none with the label {label}"
     return Experiment(says, RuleSet(()), series_for(tree, subject.dictionary), (claim,))

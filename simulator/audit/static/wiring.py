@@ -31,8 +31,8 @@ ANCHOR = Kind(
     "runbook-anchor-missing",
     "warning",
     "The runbook link leads to a heading that is not there.",
-    "A browser then shows the top of a long page, and whoever was paged searches for the chapter. Headings are reworded "
-    "more often than links: three of the original's sixteen were broken on the first day.",
+    "A browser then shows the top of a long page, and whoever was paged searches for the chapter. Headings are "
+    "reworded more often than links: three of the original's sixteen were broken on the first day.",
 )
 PANEL = Kind(
     "panel-missing",
@@ -163,5 +163,5 @@ def _wrapped(file: Path) -> Iterator[Finding]:
             yield WRAPPED.at(
                 Where(f"{kind} {name}".strip(), file, document.line("kind")),
                 f"is a Kubernetes {kind}: plain Prometheus loads only what stands under `spec`",
-                suggestion="load it through the Prometheus operator, or take the groups out: yq .spec FILE > rules.yaml",
+                suggestion="load it through the operator, or take the groups out: yq .spec FILE > rules.yaml",
             )
