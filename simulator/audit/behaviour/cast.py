@@ -25,6 +25,7 @@ Part = Literal["bad", "good", "all", "idle"]
 
 # Values for a label of which a rule says only what it is not, or nothing: the first that fits.
 _OTHERS = ("ok", "other", "none", "x")
+_WILD = ((".*", "x"), (".+", "x"), ("[0-9]", "0"), ("\\d", "0"), (".", "0"))
 _WORD = re.compile(r"[\w.:/ -]+")
 _SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
@@ -182,15 +183,13 @@ def _value_for(reading: Reading, label: str) -> str:
 
 
 def _words(pattern: str) -> Iterator[str]:
+    """Yield words that a pattern may take; whether it does is for the caller to see."""
     for alternative in pattern.strip("^$()").split("|"):
+        word = alternative
+        for wild, plain in _WILD:
+            word = word.replace(wild, plain)
+        yield word
         yield alternative
-        yield (
-            alternative.replace(".*", "x")
-            .replace(".+", "x")
-            .replace("[0-9]", "0")
-            .replace("..", "00")
-            .replace("\\d", "0")
-        )
         yield from _WORD.findall(alternative)
 
 

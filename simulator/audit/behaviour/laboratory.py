@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.prometheus import OwnPrometheus, QueryRefused
 from simulator.alerting.states import Episode, episodes
-from simulator.audit.behaviour.samples import EARLIEST_SECONDS, LATEST_SECONDS, encode
+from simulator.audit.behaviour.samples import EARLIEST_SECONDS, LATEST_SECONDS, compress, encode
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _CONFIG = "storage: {tsdb: {out_of_order_time_window: 36500d}}\n"
 # A head that spans everything that we write: nothing is compacted while we ask.
 _BLOCK = "13122h"
-_REQUEST_BYTES = 8_000_000
+_REQUEST_BYTES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +156,20 @@ class Laboratory(OwnPrometheus):
         return start
 
     def _write(self, placed: Sequence[tuple[Trial, float]]) -> None:
+        waiting = bytearray()
         for trial, start in placed:
-            body = encode(trial.lines, trial.times + start)
-            headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
-            answer = self._send("POST", "write", content=body, headers=headers)
-            if answer.status_code // 100 != 2:
-                raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
+            waiting += encode(trial.lines, trial.times + start)
+            if len(waiting) > _REQUEST_BYTES:
+                self._push(bytes(waiting))
+                waiting.clear()
+        if waiting:
+            self._push(bytes(waiting))
+
+    def _push(self, request: bytes) -> None:
+        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
+        answer = self._send("POST", "write", content=compress(request), headers=headers)
+        if answer.status_code // 100 != 2:
+            raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
 
     def _ask_for(
         self, rule: AlertRule, placed: dict[int, tuple[Trial, float]], refused: dict[int, str]

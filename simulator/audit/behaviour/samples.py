@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.alerting.exposition import Exposition, Family, Labels, Series
+from simulator.alerting.exposition import Labels  # noqa: TC001  # part of a dataclass' public type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
@@ -33,35 +33,17 @@ class Line:
 
 
 def encode(lines: Iterable[Line], times: NDArray[np.float64]) -> bytes:
-    """Return the snappy-compressed request with every sample, and a stale marker where a series goes away.
+    """Return a part of a request with every sample, and a stale marker where a series goes away.
 
-    `times` are seconds of the Prometheus' own time, one for each value.
+    `times` are seconds of the Prometheus' own time, one for each value. Parts in a row make one request.
     """
     stamps = np.round(times * 1000).astype(np.int64)
-    return _snappy(b"".join(_field(1, _labels(line) + _samples(line.values, stamps)) for line in lines))
+    return b"".join(_field(1, _labels(line) + _samples(line.values, stamps)) for line in lines)
 
 
-def expose(lines: Sequence[Line], times: NDArray[np.float64], interval: float) -> Exposition:
-    """Return the lines as an exposition, as test files are written from; gaps are absent values."""
-    by_name: dict[str, list[Series]] = {}
-    for line in lines:
-        values = [None if np.isnan(value) else _plain(float(value)) for value in line.values]
-        by_name.setdefault(line.name, []).append(Series(line.name, line.labels, values))
-    families = tuple(Family(name, "unknown", name, tuple(series)) for name, series in by_name.items())
-    return Exposition(interval, float(times[0]) if len(times) else 0.0, tuple(map(float, times)), families)
-
-
-def from_exposition(exposition: Exposition, names: frozenset[str]) -> list[Line]:
-    """Return the series of an exposition whose metrics are asked for."""
-    return [
-        Line(series.name, series.labels, np.array([np.nan if v is None else v for v in series.values], np.float64))
-        for series in exposition.series()
-        if series.name in names
-    ]
-
-
-def _plain(value: float) -> float | int:
-    return int(value) if value.is_integer() else value
+def compress(request: bytes) -> bytes:
+    """Return a request as one uncompressed literal of the snappy block format."""
+    return _varint(len(request)) + b"\xfc" + struct.pack("<I", len(request) - 1) + request
 
 
 def _labels(line: Line) -> bytes:
@@ -95,8 +77,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
-
-
-def _snappy(data: bytes) -> bytes:
-    """Return data as one uncompressed literal of the snappy block format."""
-    return _varint(len(data)) + b"\xfc" + struct.pack("<I", len(data) - 1) + data

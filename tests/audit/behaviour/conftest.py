@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -13,8 +13,6 @@ from simulator.audit.checks import BEHAVIOURAL
 from simulator.audit.preparing import Request, prepare
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from simulator.audit.finding import Finding
 
 AUTH, TIMEOUTS = "openagents_runtime_sync_socket_auth_count", "openagents_runtime_sync_socket_timeout_count"
@@ -42,8 +40,7 @@ class Pair:
         )
 
 
-def _ratio(error: str, everything: str, window: str, base: str = "sum(rate({})))") -> str:
-    del base
+def _ratio(error: str, everything: str, window: str) -> str:
     return f"sum(rate({error}[{window}])) / sum(rate({everything}[{window}]))"
 
 
@@ -151,18 +148,35 @@ class Zoo:
         return [one for one in self.result.findings if alert in (one.where.subject, *(w.subject for w in one.also))]
 
 
-def audit_text(folder: Path, rules: str, scenario: str = "calm") -> Result:
-    """Audit the behaviour of the rules of one group."""
-    file = folder / "zoo.yaml"
-    file.write_text(f"groups:\n  - name: zoo\n    rules:{rules}\n", encoding="utf-8")
-    return audit(prepare(Request((file,), scenario), load_faults()), BEHAVIOURAL)
+class Auditor(Protocol):
+    """Audits the behaviour of the rules of one group, by a shipped scenario or the text of one."""
+
+    def __call__(self, rules: str, scenario: str = "calm") -> Result:
+        """Return what it says."""
+        ...
 
 
 @pytest.fixture(scope="session")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+def audit_rules(tmp_path_factory: pytest.TempPathFactory) -> Auditor:
+    """Return a function that audits rules."""
+
+    def run(rules: str, scenario: str = "calm") -> Result:
+        folder = tmp_path_factory.mktemp("rules")
+        file = folder / "rules.yaml"
+        file.write_text(f"groups:\n  - name: zoo\n    rules:{rules}\n", encoding="utf-8")
+        if ":" in scenario:
+            (folder / "scenario.yaml").write_text(scenario, encoding="utf-8")
+            scenario = str(folder / "scenario.yaml")
+        return audit(prepare(Request((file,), scenario), load_faults()), BEHAVIOURAL)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def zoo(audit_rules: Auditor) -> Zoo:
     """Return what an audit says of every pair, all in one file."""
     rules = "".join(pair.rules(number) for number, pair in enumerate(PAIRS))
-    return Zoo(audit_text(tmp_path_factory.mktemp("zoo"), rules))
+    return Zoo(audit_rules(rules))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
