@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.audit.checks import STATIC
 from tests.audit.static.zoo import SPECIMENS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ NAMES = [specimen.name for specimen in SPECIMENS]
 
 
 def about(result: Result, name: str) -> list[Finding]:
-    """Return the findings about a specimen: an alert of its name, one with a number after it, or a panel of its name."""
+    """Return the findings about a specimen: an alert of its name, with or without a number, or a panel."""
     return [
         finding
         for finding in result.findings
@@ -27,9 +28,7 @@ def about(result: Result, name: str) -> list[Finding]:
 
 
 @pytest.mark.parametrize("specimen", SPECIMENS, ids=NAMES)
-def test_a_broken_one_is_accused_once_for_its_own_reason_and_of_nothing_else(
-    broken: Result, specimen: Specimen
-) -> None:
+def test_a_broken_one_is_accused_for_its_own_reason_and_of_nothing_else(broken: Result, specimen: Specimen) -> None:
     found = about(broken, specimen.name)
 
     assert [(finding.kind.name, finding.severity) for finding in found] == [(specimen.kind, specimen.severity)]
@@ -54,8 +53,6 @@ def test_promtool_confirms_every_counter_example_and_nothing_is_left_unchecked(b
 
 
 def test_the_specimens_are_at_least_twelve_and_show_every_kind_that_rules_panels_and_runbooks_can_have() -> None:
-    from simulator.audit.checks import STATIC
-
     kinds = {kind.name for check in STATIC for kind in check.kinds}
 
     assert len(SPECIMENS) >= 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class Specimen:
     broken: Side
     fixed: Side
     severity: str = "error"
-    subjects: tuple[str, ...] = field(default=())
 
 
 def alert(expr: str, **changes: Any) -> dict[str, Any]:
