@@ -124,14 +124,12 @@ def dump_experiment(experiment: Experiment, rules_name: str) -> str:
 
 
 def only(rule: AlertRule | RecordingRule, ruleset: RuleSet) -> RuleSet:
-    """Return a rule and the recording rules that stand before it, for it may read what they record."""
+    """Return a rule and every recording rule of a set, for it may read what they record."""
     groups = []
     for group in ruleset.groups:
         kept = tuple(one for one in group.rules if one is rule or isinstance(one, RecordingRule))
         if kept:
             groups.append(replace(group, rules=kept))
-        if any(one is rule for one in group.rules):
-            break
     return RuleSet(tuple(groups))
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INTERVALS = re.compile(r"\$\{?__(?:rate_interval|interval|range)(?:_ms|_s)?\}?|\[\[__(?:interval|range)\]\]")
-_VARIABLE = r"(?:\$\{\w+(?::\w+)?\}|\$\w+|\[\[\w+\]\])"
+# `$1` belongs to label_replace.
+_VARIABLE = r"(?:\$\{[a-zA-Z_]\w*(?::\w+)?\}|\$[a-zA-Z_]\w*|\[\[\w+\]\])"
 _MATCHED = re.compile(rf'(=~|!~|!=|=)\s*"(?=[^"]*{_VARIABLE})[^"]*"')
 _WINDOW = re.compile(rf"\[\s*{_VARIABLE}\s*(?=[\]:])")
 _LEFT = re.compile(_VARIABLE)

@@ -12,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from simulator.errors import EngineError, InputError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from prometheus_client import Metric
 
 Samples = list[tuple[str, "Mapping[str, str]"]]
 
@@ -59,19 +61,26 @@ def _fetch(url: str) -> str:
 
 
 def _parse(text: str, source: str) -> Samples:
-    """Parse as OpenMetrics where the text ends as that does; an exporter's own names are kept."""
-    openmetrics = text.rstrip().endswith("# EOF")
-    families = parse_openmetrics(text) if openmetrics else parse_text(text)  # type: ignore[no-untyped-call]
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]] = {}
+    """Parse as OpenMetrics where the text ends as that does, else as Prometheus' own format."""
+    if text.rstrip().endswith("# EOF"):
+        try:
+            return _samples(parse_openmetrics(text), source)  # type: ignore[no-untyped-call]
+        except ValueError:
+            # A counter whose name does not end in _total is none in OpenMetrics, and Prometheus reads it all the same.
+            pass
+    # Told of types, the parser gives counters another name than they have in the text.
+    plain = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     try:
-        for family in families:
-            for sample in family.samples:
-                found[sample.name, tuple(sorted(sample.labels.items()))] = sample.labels
+        return _samples(parse_text(plain + "\n"), source)
     except (ValueError, KeyError, IndexError) as error:
-        if openmetrics:
-            # Counters whose names do not end in _total are no OpenMetrics, and Prometheus reads them all the same.
-            return _parse(text.rstrip().removesuffix("# EOF"), source)
         raise InputError(f"is not what a target exposes: {str(error)[:200]}", Place(source)) from None
+
+
+def _samples(families: Iterable[Metric], source: str) -> Samples:
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]] = {}
+    for family in families:
+        for sample in family.samples:
+            found[sample.name, tuple(sorted(sample.labels.items()))] = sample.labels
     if not found:
         raise InputError("has no samples", Place(source))
     return [(name, labels) for (name, _), labels in found.items()]

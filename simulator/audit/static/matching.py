@@ -131,8 +131,8 @@ class _Match:
         card = None if self.node.modifier is None else self.node.modifier.card
         if str(self.node.op) in _CHOOSING:
             return
-        sides = {"left": self.left, "right": self.right}
-        sides.pop({_MANY_TO_ONE: "left", _ONE_TO_MANY: "right"}.get(card, ""), None)
+        many = "left" if card == _MANY_TO_ONE else "right" if card == _ONE_TO_MANY else None
+        sides = {side: shape for side, shape in (("left", self.left), ("right", self.right)) if side != many}
         for side, shape in sides.items():
             extra = shape.varying - key_labels(shape.labels or frozenset(), self.node.modifier)
             if extra:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from simulator.alerting.coverage import selectors
 from simulator.alerting.section import read_sections
 from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
 from simulator.audit.finding import Finding, Kind, Unchecked, Where, where_of
@@ -13,10 +14,11 @@ from simulator.audit.static.labels import RUNBOOK_KEYS
 from simulator.audit.vocabulary import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from simulator.alerting.ruleset import AlertRule
+    from simulator.audit.dictionary import Expression
     from simulator.audit.runbooks import Runbooks
     from simulator.audit.subject import Subject
 
@@ -128,26 +130,34 @@ def _panels(subject: Subject) -> Iterator[Finding | Unchecked]:
         return
     shown: dict[tuple[Path | None, str], set[str]] = defaultdict(set)
     for expression in expressions_of_panels(subject.panels):
-        shown[expression.where.file, expression.where.subject] |= _behind(names_in(expression.tree), subject)
+        names = names_in(expression.tree)
+        shown[expression.where.file, expression.where.subject].update(names, _behind(names, subject))
     for expression in expressions_of_rules(subject.ruleset):
-        rule, names = expression.rule, names_in(expression.tree)
-        if rule is None or rule not in subject.ruleset.alerts() or not names:
-            continue
+        names = names_in(expression.tree)
+        if expression.rule not in subject.ruleset.alerts() or not names or not _all_exist(expression, subject):
+            continue  # a metric that does not exist is another finding
         if not any(set(names) <= there or _behind(names, subject) <= there for there in shown.values()):
-            yield PANEL.at(where_of(rule), f"no panel shows {' and '.join(names)}")
+            yield PANEL.at(expression.where, f"no panel shows {' and '.join(names)}")
 
 
-def _behind(names: tuple[str, ...], subject: Subject) -> set[str]:
-    """Return names, and those that their recording rules read."""
-    found, waiting = set(names), [name for name in names if name in subject.dictionary.recorded]
-    recordings = {e.rule: e for e in expressions_of_rules(subject.ruleset)}
+def _all_exist(expression: Expression, subject: Subject) -> bool:
+    return all(subject.dictionary.exists(selector) for selector in selectors(expression.tree))
+
+
+def _behind(names: Iterable[str], subject: Subject) -> set[str]:
+    """Return names, with those that their recording rules read in place of what is recorded."""
+    recordings = {one.rule: one.tree for one in expressions_of_rules(subject.ruleset)}
+    found: set[str] = set()
+    followed: set[str] = set()
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
-        for rule in subject.ruleset.recordings():
-            if rule.record == name and rule in recordings:
-                read = set(names_in(recordings[rule].tree)) - found
-                found |= read
-                waiting += [one for one in read if one in subject.dictionary.recorded]
+        if name not in subject.dictionary.recorded:
+            found.add(name)
+        elif name not in followed:
+            followed.add(name)
+            rules = [rule for rule in subject.ruleset.recordings() if rule.record == name and rule in recordings]
+            waiting += [read for rule in rules for read in names_in(recordings[rule])]
     return found
 
 
