@@ -15,9 +15,9 @@ Every alert is evaluated by one private Prometheus, unmodified, on two kinds of 
 labels that the rule reads, the contract's where it has the metric. Which of them count failures is found from the
 expression: what is compared is what fails, and what it is divided by has the rest. They show a total outage of some
 length, a burst, a restart, a scrape that fails, at any traffic. Simulated ones are the scenario's own system without
-its timeline: in calm, and under one fault after the other that the metrics should show, until one fires the rule, at the
-levels {_LEVELS}. Of more than {traffic.SIMULATED_CLIENTS} clients so many are simulated, {traffic.CALM_CLIENTS} in calm,
-and their counters are scaled. Durations are measured at both sides, at {holding.PHASES} places of the evaluations
+its timeline: in calm, and under one fault after the other that the metrics should show, until one fires the rule, at
+the levels {_LEVELS}. Of more than {traffic.SIMULATED_CLIENTS} clients so many are simulated, and
+{traffic.CALM_CLIENTS} in calm, and their counters are scaled. Durations are measured at both sides, at {holding.PHASES} places of the evaluations
 between two scrapes: the longest outage that never pages, and the one that is an evaluation longer and does.
 
 A rule that cannot be taken apart like that (it reads recorded series, `time()`, a histogram, more than six hours) is
@@ -66,8 +66,8 @@ _LIMITS = {
         "it resolves, and no other rule fires; always a note",
     ),
     steadiness.REFIRES: (
-        f"{steadiness.ABOVE:g} times the failures that just fire it, by chance for {_HOUR}, {len(steadiness.SEEDS)} times",
-        f"it pages at least {steadiness.PAGES} times in each",
+        f"{steadiness.ABOVE:g} times the failures that just fire it, by chance for {_HOUR}",
+        f"it pages at least {steadiness.PAGES} times, with each of {len(steadiness.SEEDS)} seeds",
     ),
     steadiness.ENDLESS: ("a total failure that ends", "it still fires when nothing that it looks back to has failed"),
     steadiness.RESTART: ("one of two servers restarts, and nothing fails", "it fires"),
