@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.audit import suppression
+from simulator.audit.behaviour import examination
 from simulator.audit.static import (
     contradictions,
     grouping,
@@ -37,7 +38,10 @@ _MODULES = (metrics, selections, grouping, matching, templates, labels, contradi
 STATIC: tuple[Check, ...] = tuple(Check(module.KINDS, module.find) for module in _MODULES)
 """What can be told from the files alone. A module has `KINDS` and a `find`; a new check is one name in here."""
 
-CHECKS: tuple[Check, ...] = (*STATIC,)
+BEHAVIOURAL: tuple[Check, ...] = (Check(examination.KINDS, examination.find),)
+"""What only shows when the system fails. They share one Prometheus, so that they are one check."""
+
+CHECKS: tuple[Check, ...] = (*STATIC, *BEHAVIOURAL)
 
 
 def all_kinds() -> dict[str, Kind]:

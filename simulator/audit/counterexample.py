@@ -44,7 +44,8 @@ class Experiment:
     """Series by hand, the rules they are given to, and what promtool is claimed to find.
 
     `says` is one sentence for people. `series` are pairs of a series and its values in promtool's own notation
-    (`0+1x20`). With `breaks`, the claim is that promtool cannot evaluate the rules and complains in these words.
+    (`0+1x20`), `step_seconds` apart, or one evaluation if left out. With `breaks`, the claim is that promtool cannot
+    evaluate the rules and complains in these words.
     """
 
     says: str
@@ -53,6 +54,7 @@ class Experiment:
     claims: tuple[Answer | Alerts, ...] = ()
     breaks: str | None = None
     interval_seconds: float = 15.0
+    step_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def dump_experiment(experiment: Experiment, rules_name: str) -> str:
         f"evaluation_interval: {interval}",
         f"group_eval_order: {_json(groups)}",
         "tests:",
-        f"  - interval: {interval}",
+        f"  - interval: {format_duration(experiment.step_seconds or experiment.interval_seconds)}",
         f"    input_series:{'' if experiment.series else ' []'}",
     ]
     for series, values in experiment.series:
