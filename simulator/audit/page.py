@@ -16,13 +16,13 @@ INTRODUCTION = """# Audit
 <!-- Made from the code by `python scripts/write_audit_page.py`; a test holds it to that. -->
 
 `syncstorm audit RULES...` says which alerts cannot fire, which are blind or late, and what hangs on them and is broken.
-It evaluates nothing by itself: what it claims, a real Prometheus or `promtool test rules` has confirmed, and the test
-files are yours (`--out DIR`).
+It evaluates nothing by itself: what it claims, a real Prometheus or `promtool test rules` has confirmed, and the
+test files are yours (`--out DIR`).
 
 ```
-syncstorm audit rules/*.yaml                                  # against the scenario tabletop and its contract
-syncstorm audit rules.yaml --contract openagents-khala        # another system's metrics
-syncstorm audit rules.yaml --metrics http://localhost:9400/metrics   # what a target really exposes, asked once; or a file
+syncstorm audit rules/*.yaml                             # against the scenario tabletop and its contract
+syncstorm audit rules.yaml --contract openagents-khala   # another system's metrics
+syncstorm audit rules.yaml --metrics http://localhost:9400/metrics   # what a target exposes, asked once; or a file
 syncstorm audit rules.yaml --dashboards grafana/ --runbooks docs/
 syncstorm audit rules.yaml --json | --github | --junit audit.xml | --fail-on warning
 ```
@@ -31,14 +31,14 @@ syncstorm audit rules.yaml --json | --github | --junit audit.xml | --fail-on war
 |---|---|
 | `--scenario` | `tabletop`: its traffic and its faults are what behaviour is held against |
 | `--contract` | the scenario's |
-| `--metrics` | names and labels are the contract's; with it, a label value that was not there when it was read is only a note |
+| `--metrics` | names and labels are the contract's; with it, a label value that was not there is only a note |
 | `--dashboards` | panels are not checked, which is said at the end |
 | `--runbooks` | links are not followed; criteria are those of the shipped runbooks |
 
-Exit codes: 0 nothing at or above `--fail-on` (`error`), 1 a finding, 2 wrong input, 3 Prometheus failed. An *error* is an
-alert that can never work, a *warning* what weakens one, an *info* hygiene. Findings with one cause are one finding, with
-the other places under `also`. What could not be looked at is listed as *not checked*: it is neither good nor bad. So is
-a finding whose counter-example promtool does not confirm. `syncstorm schema audit` has the schema of `--json`.
+Exit codes: 0 nothing at or above `--fail-on` (`error`), 1 a finding, 2 wrong input, 3 Prometheus failed. An *error* is
+an alert that can never work, a *warning* what weakens one, an *info* hygiene. Findings with one cause are one finding,
+with the other places under `also`. What could not be looked at is listed as *not checked*: it is neither good nor bad.
+So is a finding whose counter-example promtool does not confirm. `syncstorm schema audit` has the schema of `--json`.
 
 ## Accept a finding
 
@@ -53,8 +53,9 @@ It is listed as suppressed, with the reason. Before the first rule of a file it 
 
 ## Criteria of runbooks
 
-When an incident is over and when it is passed on stand in the front matter of a runbook, so that they can be held against
-the rules. The bound is in the unit of the alert's expression; `metric` is such an expression, without its comparison.
+When an incident is over and when it is passed on stand in the front matter of a runbook, so that they can be held
+against the rules. The bound is in the unit of the alert's expression; `metric` is such an expression, without its
+comparison.
 
 ```yaml
 ---
@@ -64,9 +65,9 @@ criteria:
 ---
 ```
 
-A link such as `docs/runbooks/auth.md#key-drift` is looked for below the folder of `--runbooks`, with or without its first
-parts, and its anchor among the headings, as GitHub names them. Links to files on GitHub or GitLab are followed there, too;
-links to other pages are not.
+A link such as `docs/runbooks/auth.md#key-drift` is looked for below the folder of `--runbooks`, with or without its
+first parts, and its anchor among the headings, as GitHub names them. Links to files on GitHub or GitLab are followed
+there, too; links to other pages are not.
 
 ## In CI
 

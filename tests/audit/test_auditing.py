@@ -80,7 +80,7 @@ def test_a_finding_that_promtool_does_not_confirm_is_not_reported_as_one(subject
     assert "promtool does not confirm" in doubtful.reason
 
 
-def test_the_claims_of_an_experiment_are_promtools_to_judge(tmp_path: Path) -> None:
+def test_the_claims_of_an_experiment_are_promtools_to_judge() -> None:
     assert run_experiment(experiment(Answer("animals > 100", 60.0))).confirmed
     assert not run_experiment(experiment(Answer("animals", 60.0))).confirmed
     assert run_experiment(experiment(Answer("animals * on () group_left () animals2", 60.0))).confirmed

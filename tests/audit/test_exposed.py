@@ -24,6 +24,7 @@ class Target(BaseHTTPRequestHandler):
     asked: list[str]
 
     def do_GET(self) -> None:  # the base class calls it so
+        """Answer."""
         self.asked.append(self.path)
         body = TEXT.encode() if self.path == "/metrics" else b""
         self.send_response(200 if body else 404)

@@ -60,7 +60,7 @@ def test_the_labels_of_a_result(expr: str, expected: set[str] | None) -> None:
 def test_only_labels_that_can_have_several_values_vary() -> None:
     shape = infer(promql_parser.parse(f'{AUTH}{{status="error"}}'), KHALA.meaning)
 
-    assert shape.varying == {"reason_class"}
+    assert shape.varying == frozenset({"reason_class"})
     assert shape.fixed == {"status": "error"}
 
 
@@ -72,4 +72,4 @@ def test_when_trusting_a_label_that_is_grouped_by_is_taken_to_be_there() -> None
     tree = promql_parser.parse(f"sum by (reason_code) ({AUTH})")
 
     assert infer(tree, KHALA.meaning).labels == frozenset()
-    assert infer(tree, KHALA.meaning, trusting=True).labels == {"reason_code"}
+    assert infer(tree, KHALA.meaning, trusting=True).labels == frozenset({"reason_code"})

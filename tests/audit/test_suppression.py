@@ -1,4 +1,4 @@
-"""A finding can be accepted, with a reason, at the rule or the panel that it is about; it is then listed, not hidden."""
+"""A finding can be accepted, with a reason, at the rule or panel that it is about; it is then listed, not hidden."""
 
 from __future__ import annotations
 

@@ -30,6 +30,12 @@ FAULTS = (
 )
 
 
+def selector(text: str) -> promql_parser.VectorSelector:
+    parsed = promql_parser.parse(text)
+    assert isinstance(parsed, promql_parser.VectorSelector)
+    return parsed
+
+
 def test_no_run_shows_a_label_or_a_value_that_is_not_known(
     plan: PlanFactory, make_fault: Callable[[str], Fault]
 ) -> None:
@@ -54,23 +60,23 @@ def test_metrics_of_other_contracts_are_elsewhere_and_say_where() -> None:
     names, meaning = runtime.elsewhere["openagents_sync_client_telemetry_event_count"]
     assert names == "openagents-khala, openagents-incidents"
     assert "app_version" in meaning.labels
-    assert not runtime.has(promql_parser.parse("openagents_sync_client_telemetry_event_count"))
+    assert not runtime.has(selector("openagents_sync_client_telemetry_event_count"))
 
 
 def test_what_prometheus_writes_itself_is_always_there() -> None:
     seen = vocabulary_seen("a file", [("requests_total", {"code": "200"})], INCIDENTS)
 
     for name in ("up", "scrape_samples_scraped", "ALERTS", "requests_total"):
-        assert seen.has(promql_parser.parse(name))
-    assert not seen.has(promql_parser.parse("openagents_runtime_sync_socket_auth_count"))
+        assert seen.has(selector(name))
+    assert not seen.has(selector("openagents_runtime_sync_socket_auth_count"))
     assert seen.meanings["requests_total"].labels == {"code", "job", "instance"}
 
 
 def test_a_pattern_of_names_is_there_if_one_of_them_is() -> None:
     vocabulary = vocabulary_of(INCIDENTS)
 
-    assert vocabulary.has(promql_parser.parse('{__name__=~"openagents_.*"}'))
-    assert not vocabulary.has(promql_parser.parse('{__name__=~"phoenix_.*"}'))
+    assert vocabulary.has(selector('{__name__=~"openagents_.*"}'))
+    assert not vocabulary.has(selector('{__name__=~"phoenix_.*"}'))
 
 
 def test_only_a_name_that_is_very_like_is_called_near() -> None:

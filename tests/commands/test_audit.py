@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from simulator.cli import app
 
 if TYPE_CHECKING:
-    from click.testing import Result
+    from typer.testing import Result
 
 ROOT = Path(__file__).parents[2]
 GOOD = """\

@@ -330,12 +330,10 @@ SPECIMENS = (
     pair(
         "PanelWithoutGroupLeft",
         "vector-match-empty",
-        Side((), (f"sum by (reason_class) (rate({AUTH}[5m])) / sum(rate({AUTH}[5m]))",)),
+        Side((), (f"sum by (status) (rate({AUTH}[5m])) / sum(rate({AUTH}[5m]))",)),
         Side(
             (),
-            (
-                f"sum by (reason_class) (rate({AUTH}[5m])) / ignoring (reason_class) group_left () sum(rate({AUTH}[5m]))",
-            ),
+            (f"sum by (reason_class) (rate({AUTH}[5m])) / on () group_left () sum(rate({AUTH}[5m]))",),
         ),
         "warning",
     ),
