@@ -16,8 +16,8 @@ labels that the rule reads, the contract's where it has the metric. Which of the
 expression: what is compared is what fails, and what it is divided by has the rest. They show a total outage of some
 length, a burst, a restart, a scrape that fails, at any traffic. Simulated ones are the scenario's own system without
 its timeline: in calm, and under one fault after the other that the metrics should show, until one fires the rule, at
-the levels {_LEVELS}. Of more than {traffic.SIMULATED_CLIENTS} clients so many are simulated, and
-{traffic.CALM_CLIENTS} in calm, and their counters are scaled. Durations are measured at both sides, at {holding.PHASES} places of the evaluations
+the levels {_LEVELS}. Of more than {traffic.SIMULATED_CLIENTS} clients so many are simulated, {traffic.CALM_CLIENTS} in
+calm, and their counters are scaled. Durations are measured at both sides, at {holding.PHASES} places of the evaluations
 between two scrapes: the longest outage that never pages, and the one that is an evaluation longer and does.
 
 A rule that cannot be taken apart like that (it reads recorded series, `time()`, a histogram, more than six hours) is
