@@ -120,6 +120,8 @@ def fires_in_calm(stage: Stage, reach: Reach) -> Generator[Sequence[Trial], list
 def look(stage: Stage, traffic: Traffic) -> Generator[Sequence[Trial], list[Outcome], Seen]:
     """Let a rule see the scenario's calm, and faults that its metrics should show, until one of them fires it."""
     (calm,) = yield [trial_of(stage, traffic.calm())]
+    if calm.fired:
+        return Seen(calm, None)
     tried: list[Flow] = []
     most: tuple[Flow, float, Outcome] | None = None
     faults = traffic.faults_of(stage.cast.instruments)
@@ -127,7 +129,7 @@ def look(stage: Stage, traffic: Traffic) -> Generator[Sequence[Trial], list[Outc
         for fault in faults:
             flow = traffic.under(Strike(fault, level))
             (outcome,) = yield [trial_of(stage, flow)]
-            if outcome.fired and not calm.fired:
+            if outcome.fired:
                 return Seen(calm, flow, (*tried, flow), most)
             tried.append(flow)
             rate = driver_rate(stage, flow)

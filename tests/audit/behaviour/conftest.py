@@ -20,6 +20,9 @@ STALE = "openagents_runtime_sync_replay_catchup_duration_ms_count"
 MINT = "openagents_laravel_khala_token_mint_total"
 
 
+SMALL = "{scenario: small, duration: 1h, fleet: {clients: 60}}"
+
+
 @dataclass(frozen=True)
 class Pair:
     """A broken rule and its fixed twin, as expression and hold, and the kind that the broken one is of."""
@@ -149,9 +152,9 @@ class Zoo:
 
 
 class Auditor(Protocol):
-    """Audits the behaviour of the rules of one group, by a shipped scenario or the text of one."""
+    """Audits the behaviour of the rules of one group, by the text of a scenario."""
 
-    def __call__(self, rules: str, scenario: str = "calm") -> Result:
+    def __call__(self, rules: str, scenario: str = SMALL) -> Result:
         """Return what it says."""
         ...
 
@@ -160,14 +163,12 @@ class Auditor(Protocol):
 def audit_rules(tmp_path_factory: pytest.TempPathFactory) -> Auditor:
     """Return a function that audits rules."""
 
-    def run(rules: str, scenario: str = "calm") -> Result:
+    def run(rules: str, scenario: str = SMALL) -> Result:
         folder = tmp_path_factory.mktemp("rules")
         file = folder / "rules.yaml"
         file.write_text(f"groups:\n  - name: zoo\n    rules:{rules}\n", encoding="utf-8")
-        if ":" in scenario:
-            (folder / "scenario.yaml").write_text(scenario, encoding="utf-8")
-            scenario = str(folder / "scenario.yaml")
-        return audit(prepare(Request((file,), scenario), load_faults()), BEHAVIOURAL)
+        (folder / "scenario.yaml").write_text(scenario, encoding="utf-8")
+        return audit(prepare(Request((file,), str(folder / "scenario.yaml")), load_faults()), BEHAVIOURAL)
 
     return run
 

@@ -57,7 +57,7 @@ def test_an_alert_on_another_target_does_not_help(audit_rules: Auditor) -> None:
 def test_a_system_without_series_before_their_first_event_makes_more_than_a_note_of_their_birth(
     audit_rules: Auditor,
 ) -> None:
-    scenario = "{scenario: unborn, duration: 1h, fleet: {clients: 50}, monitoring: {initialise_series: false}}"
+    scenario = "{scenario: unborn, duration: 1h, fleet: {clients: 60}, monitoring: {initialise_series: false}}"
 
     assert kinds(audit_rules(STALE))["birth-unseen"].severity == "info"
     assert kinds(audit_rules(STALE, scenario))["birth-unseen"].severity == "warning"

@@ -45,7 +45,6 @@ def stage(interval: float = 15.0) -> Stage:
 def trials() -> list[Trial]:
     one = stage()
     plays = [
-        one.play(600.0),
         one.play(600.0, failing=0.3, seed=4),
         one.play(600.0, failing=0.01),
         one.play(600.0, born_late=True),
