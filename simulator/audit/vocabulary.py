@@ -28,10 +28,6 @@ _SCRAPE_METRICS = (
 )
 _TARGET_LABELS = frozenset({"job", "instance"})
 _ALERT_LABELS = frozenset({"alertname", "alertstate", "severity"})
-# Values that clients and scenarios bring along, so that no table can have them all.
-OPEN = frozenset({("client_telemetry", "app_version")})
-"""Pairs of an instrument and a label of it whose values are not known beforehand."""
-
 _NEAR = 0.6
 # Metric names begin alike: less alike than this, and another metric is meant.
 _NEAR_METRIC = 0.85
@@ -163,11 +159,13 @@ def _meanings(contract: Contract) -> dict[str, Meaning]:
     for name, metric in contract.metrics.items():
         instrument = INSTRUMENTS[name]
         called = [metric.labels[label] for label in instrument.labels]
+        # Values that scenarios bring along are in no table: a label with such has any.
+        known = [bool(instrument.values_of(label)) for label in instrument.labels]
         combinations = tuple(
             {
-                shown: value
-                for label, shown, value in zip(instrument.labels, called, values, strict=True)
-                if (name, label) not in OPEN
+                shown: metric.value(label, value)
+                for label, shown, value, told in zip(instrument.labels, called, values, known, strict=True)
+                if told
             }
             for values in instrument.initial
         )
