@@ -92,4 +92,4 @@ def test_values_that_a_contract_calls_otherwise_are_known_by_that_name() -> None
     renamed = contract.model_copy(update={"metrics": {**contract.metrics, "socket_timeout": metric}})
 
     meaning = vocabulary_of(renamed).meanings["openagents_runtime_sync_socket_timeout_count"]
-    assert meaning.values("status") == {"expired"}
+    assert meaning.values("status") == frozenset({"expired"})
