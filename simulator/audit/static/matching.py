@@ -9,7 +9,7 @@ import promql_parser as promql
 
 from simulator.alerting.ruleset import RuleSet
 from simulator.audit.counterexample import Answer, Experiment
-from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.shape import key_labels
@@ -46,7 +46,7 @@ _CHOOSING = ("and", "unless")
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at every operator between vectors, in rules and panels."""
-    for expression in (*expressions_of_rules(subject.ruleset), *expressions_of_panels(subject.panels or ())):
+    for expression in (*subject.rule_expressions, *subject.panel_expressions):
         nodes: list[promql.Expr] = []
         promql.walk(expression.tree, nodes.append)
         for node in nodes:
