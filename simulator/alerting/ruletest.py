@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -30,6 +31,8 @@ _FAILURE = re.compile(
     r" +exp: (?P<expected>.*)\n +got: (?P<got>.*)$",
     re.MULTILINE,
 )
+_ELEMENT = re.compile(r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\} \S+')
+_PAIR = re.compile(r'([^\s,="]+)=("(?:[^"\\]|\\.)*")')
 _ERROR = re.compile(r"^.*\berr: .*$", re.MULTILINE)
 
 
@@ -128,6 +131,13 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
         problem = said.strip() if broken is None else broken[0].strip()
         raise EngineError(f"promtool could not test the rules: {problem[:500]}")
     return failures
+
+
+def elements(vector: str) -> Iterator[dict[str, str]]:
+    """Yield the labels of each element of a vector as promtool prints it."""
+    for inner in _ELEMENT.findall(vector):
+        # Go and Python quote strings alike.
+        yield {name: str(ast.literal_eval(value)) for name, value in _PAIR.findall(inner)}
 
 
 def _refuse_too_fine(step: int, times: Sequence[int], series: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.audit.behaviour.account import write_account
 from simulator.audit.checks import CHECKS, all_kinds
 from simulator.audit.suppression import KINDS
 
@@ -107,7 +108,8 @@ def write_page() -> str:
     filed = [kind for name, kind in all_kinds().items() if kind not in behaving and kind not in KINDS]
     parts = [INTRODUCTION, *_chapter(_TITLES["static"], [*filed, *KINDS])]
     if behaving:
-        parts += _chapter(_TITLES["behaviour"], behaving)
+        title, *chapters = _chapter(_TITLES["behaviour"], behaving)
+        parts += [title, write_account(), *chapters]
     return "\n".join(parts)
 
 

@@ -50,10 +50,13 @@ def find(subject: Subject) -> Iterator[Finding | Unchecked]:
     known = [stage.patience for stage in stages if stage.cast.known]
     traffic = Traffic(subject.rehearsal, subject.faults, lasting=min(_LONGEST_FLOW_SECONDS, max(known, default=0.0)))
     initialised = subject.rehearsal.loaded.scenario.monitoring.initialise_series
-    with Laboratory() as laboratory:
+    interval = subject.rehearsal.loaded.scenario.monitoring.evaluation_interval
+    with Laboratory(interval) as laboratory:
         studies = [_examine(stage, laboratory, traffic, initialised=initialised) for stage in stages]
-        for said in conduct(together(*studies), laboratory):
-            yield from said
+        results = conduct(together(*studies), laboratory)
+        laboratory.verify()
+    for said in results:
+        yield from said
 
 
 def _stages(subject: Subject) -> tuple[list[Stage], list[Unchecked]]:

@@ -104,7 +104,7 @@ class Shape:
         reach_seconds: How far back it looks, ranges, offsets and subqueries together.
         grouped: The labels by which it aggregates or matches.
         absence: Whether it asks for series that are not there.
-        aggregated: Whether every selector is within an aggregation.
+        alignment: Of what times in seconds it has to start at a multiple to come to the same, None where of none.
     """
 
     readings: tuple[Reading, ...]
@@ -114,6 +114,7 @@ class Shape:
     reach_seconds: float
     grouped: tuple[str, ...]
     absence: bool
+    alignment: float | None = None
 
     @property
     def rising(self) -> bool:
@@ -181,6 +182,7 @@ class _Reader:
         self._reach = 0.0
         self._absence = False
         self._lets: float | None = None
+        self._subqueries = False
 
     def read(self, parsed: promql.Expr) -> Shape:
         comparisons = list(self._conditions(_bare(parsed)))
@@ -198,6 +200,7 @@ class _Reader:
             self._reach,
             tuple(self._grouped),
             self._absence,
+            _SUBQUERY_ALIGNMENT if self._subqueries else None,
         )
 
     def _conditions(
@@ -246,6 +249,7 @@ class _Reader:
                 self._add(expr.vector_selector, way.over(_seconds(expr.range)))
             case promql.SubqueryExpr():
                 # What stands in it may have a range of its own.
+                self._subqueries = True
                 self._walk(expr.expr, way.over(_seconds(expr.range), _seconds(expr.offset)))
             case promql.AggregateExpr():
                 if str(expr.op) not in _AGGREGATES:
@@ -316,6 +320,8 @@ class _Reader:
             self._grouped |= dict.fromkeys(matching.labels)
 
 
+# Of which all usual steps are parts.
+_SUBQUERY_ALIGNMENT = 3600.0
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 

@@ -6,29 +6,32 @@ Trials of one rule that are asked for together stand one after another, so that 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simulator.alerting.prometheus import OwnPrometheus, QueryRefused
-from simulator.alerting.states import Episode, episodes
-from simulator.audit.behaviour.samples import EARLIEST_SECONDS, LATEST_SECONDS, compress, encode
+from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS, snappy
+from simulator.alerting.states import Episode, alert_labels, episodes
+from simulator.audit.behaviour.samples import encode
+from simulator.durations import format_duration
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from simulator.alerting.exposition import Labels
     from simulator.alerting.ruleset import AlertRule
     from simulator.audit.behaviour.samples import Line
 
-_CONFIG = "storage: {tsdb: {out_of_order_time_window: 36500d}}\n"
 # A head that spans everything that we write: nothing is compacted while we ask.
-_BLOCK = "13122h"
+_BLOCK = "876000h"
+_LOOKBACK_SECONDS = 300.0
 _REQUEST_BYTES = 4_000_000
 
 
@@ -43,6 +46,9 @@ class Trial:
         length: The last evaluation is at this second or before it.
         interval: Seconds between evaluations; evaluation k is at `phase + k * interval`.
         reach: How far back the expressions look, in seconds.
+        phase: Seconds from the start to the first evaluation.
+        alignment: The trial starts at a multiple of this many seconds, of the interval if left out: what stands in a
+            subquery is evaluated at multiples of its step.
     """
 
     rules: tuple[AlertRule, ...]
@@ -52,6 +58,7 @@ class Trial:
     interval: float
     reach: float
     phase: float = 0.0
+    alignment: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +113,15 @@ def pages_of(found: Sequence[Episode]) -> tuple[tuple[float, float], ...]:
 class Laboratory(OwnPrometheus):
     """The Prometheus; a context manager."""
 
-    def __init__(self) -> None:
-        super().__init__(lookback_seconds=300.0)
-        self._next = math.ceil(EARLIEST_SECONDS / 3600) * 3600.0
+    def __init__(self, evaluation_interval_seconds: float = 15.0) -> None:
+        super().__init__(lookback_seconds=_LOOKBACK_SECONDS)
+        self._interval = evaluation_interval_seconds
+        self._next = EARLIEST_MS / 1000
+        self._written: Counter[str] = Counter()
 
     def _prepare(self, folder: Path) -> list[str]:
-        (folder / "prometheus.yml").write_text(_CONFIG, encoding="utf-8")
+        config = f"global: {{evaluation_interval: {format_duration(self._interval)}}}\n"
+        (folder / "prometheus.yml").write_text(config, encoding="utf-8")
         return self._command(
             folder,
             "--storage.tsdb.retention.time=100y",
@@ -145,13 +155,27 @@ class Laboratory(OwnPrometheus):
         answer = self.query_range(expr, start + trial.phase, start + trial.length, trial.interval)
         return [value for _, samples in answer for _, text in samples if not math.isnan(value := float(text))]
 
+    def verify(self) -> None:
+        """Count every sample: Prometheus drops those that are not in order, and answers as if it had taken them.
+
+        Raises:
+            EngineError: some were lost.
+        """
+        first = EARLIEST_MS / 1000
+        end, width = self._next, math.ceil(self._next - first) + 1
+        for name, written in self._written.items():
+            counted = self.query(f'sum(count_over_time({{__name__="{name}"}}[{width}s]))', end)
+            held = sum(int(float(value)) for _, (_, value) in counted)
+            if held != written:
+                raise EngineError(f"Prometheus holds {held} of the {written} samples of {name}")
+
     def _place(self, trial: Trial) -> float:
         """Return where a trial begins: nothing of what stands before it is within its reach."""
-        grid = round(trial.interval * 1000)
+        grid = round((trial.alignment or trial.interval) * 1000)
         start = math.ceil((self._next + trial.reach) * 1000 / grid) * grid / 1000
         # The lookback of five minutes, and an evaluation to spare.
-        self._next = start + trial.length + 300.0 + 2 * trial.interval
-        if self._next > LATEST_SECONDS:
+        self._next = start + trial.length + _LOOKBACK_SECONDS + 2 * trial.interval
+        if self._next * 1000 > LATEST_MS:
             raise EngineError("the audit's trials are too many and too long for one Prometheus")
         return start
 
@@ -159,6 +183,8 @@ class Laboratory(OwnPrometheus):
         waiting = bytearray()
         for trial, start in placed:
             waiting += encode(trial.lines, trial.times + start)
+            for line in trial.lines:
+                self._written[line.name] += int(np.count_nonzero(~np.isnan(line.values)))
             if len(waiting) > _REQUEST_BYTES:
                 self._push(bytes(waiting))
                 waiting.clear()
@@ -167,7 +193,7 @@ class Laboratory(OwnPrometheus):
 
     def _push(self, request: bytes) -> None:
         headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
-        answer = self._send("POST", "write", content=compress(request), headers=headers)
+        answer = self._send("POST", "write", content=snappy(request), headers=headers)
         if answer.status_code // 100 != 2:
             raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
 
@@ -192,7 +218,7 @@ class Laboratory(OwnPrometheus):
         active: dict[int, dict[Labels, set[int]]] = {index: {} for index in placed}
         bounds = [(start + phase, start + trial.length, index) for index, (trial, start) in placed.items()]
         for labels, samples in self.query_range(rule.expr, first + phase, last, interval):
-            carried = _alert_labels(rule, labels)
+            carried = alert_labels(rule, labels)
             place = 0
             for at, _ in samples:
                 while place < len(bounds) and at > bounds[place][1] + 0.0005:
@@ -232,12 +258,6 @@ def _keys(trial: Trial) -> tuple[str, ...]:
 
 def _key(rule: AlertRule) -> str:
     return f"{rule.file}:{rule.line}:{rule.group}:{rule.alert}:{rule.for_seconds:g}:{rule.expr}"
-
-
-def _alert_labels(rule: AlertRule, labels: dict[str, str]) -> Labels:
-    carried = {**labels, **rule.labels, "alertname": rule.alert}
-    carried.pop("__name__", None)
-    return tuple(sorted((name, value) for name, value in carried.items() if value))
 
 
 def _shifted(found: tuple[Episode, ...], phase: float) -> tuple[Episode, ...]:

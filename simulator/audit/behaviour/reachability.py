@@ -141,7 +141,8 @@ def trial_of(stage: Stage, flow: Flow) -> Trial:
     names = {player.name for player in stage.cast.players} | {"up"}
     lines = tuple(line for line in flow.lines if line.name in names)
     length = float(flow.times[-1] // stage.interval * stage.interval)
-    return Trial((stage.rule,), lines, flow.times, length, stage.interval, stage.shape.reach_seconds)
+    reach, alignment = stage.shape.reach_seconds, stage.shape.alignment
+    return Trial((stage.rule,), lines, flow.times, length, stage.interval, reach, alignment=alignment)
 
 
 def driver_rate(stage: Stage, flow: Flow) -> float:

@@ -97,7 +97,7 @@ class Stage:
         lines = tuple(self._lines(play, times))
         rules = (self.rule, *self.watchers) if watched else (self.rule,)
         reach = max(self.shape.reach_seconds, 3600.0 if watched else 0.0)
-        return Trial(rules, lines, times, play.length, self.interval, reach, phase)
+        return Trial(rules, lines, times, play.length, self.interval, reach, phase, self.shape.alignment)
 
     def pair(self, first: Play, second: Play) -> Trial:
         """Return the trial of two servers, each with a play of its own."""
