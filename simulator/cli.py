@@ -20,7 +20,7 @@ from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
 from simulator.audit.report import AuditReport
-from simulator.commands import audit, drill, fault, fleet, gameday, incidents, reproduce, serve
+from simulator.commands import audit, drill, fault, fleet, gameday, incidents, init, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -172,7 +172,7 @@ serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
 audit.register(app, load_faults)
-for family in (fleet, drill, fault):
+for family in (fleet, drill, fault, init):
     family.register(app)
 
 

@@ -65,7 +65,7 @@ def _parse(text: str, source: str) -> Samples:
     if text.rstrip().endswith("# EOF"):
         try:
             return _samples(parse_openmetrics(text), source)  # type: ignore[no-untyped-call]
-        except ValueError:
+        except (ValueError, KeyError, IndexError):
             # A counter whose name does not end in _total is none in OpenMetrics, and Prometheus reads it all the same.
             pass
     # Told of types, the parser gives counters another name than they have in the text.

@@ -79,8 +79,8 @@ repos:
     rev: v0.1.0
     hooks:
       - id: syncstorm-audit
-        files: ^monitoring/rules/
-        args: [--dashboards, monitoring/dashboards, --runbooks, docs]
+        files: ^(monitoring|docs)/
+        args: [monitoring/rules, --dashboards, monitoring/dashboards, --runbooks, docs]
 ```
 
 As a step of a GitHub workflow, with findings at their lines in the pull request:
@@ -94,7 +94,7 @@ jobs:
       - uses: actions/setup-python@v5
         with: {python-version: "3.12"}
       - run: pip install syncstorm && syncstorm doctor --fetch
-      - run: syncstorm audit monitoring/rules/*.yaml --dashboards monitoring/dashboards --runbooks docs --github
+      - run: syncstorm audit monitoring/rules --dashboards monitoring/dashboards --runbooks docs --github
 ```
 """
 

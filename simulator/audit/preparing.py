@@ -12,23 +12,24 @@ from simulator.audit.exposed import read_samples
 from simulator.audit.runbooks import load_runbooks
 from simulator.audit.subject import Lab, Subject
 from simulator.audit.vocabulary import vocabulary_of, vocabulary_seen
-from simulator.errors import Place
+from simulator.errors import InputError, Place
 from simulator.rehearsal import prepare as prepare_rehearsal
 from simulator.scenario.timeline import refuse_live_only
 from simulator.shipped import data_folder, find_file, list_shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from simulator.conditions import Fault
 
 DEFAULT_SCENARIO = "tabletop"
+_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to audit: rule files, and what to hold them against."""
+    """What to audit: rule files or folders of them, and what to hold them against."""
 
     rules: tuple[Path, ...]
     scenario: str = DEFAULT_SCENARIO
@@ -38,6 +39,22 @@ class Request:
     runbooks: Path | None = None
 
 
+def find_rule_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files, and the YAML files below folders.
+
+    Raises:
+        InputError: there is none in a folder.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        if not found:
+            raise InputError("no rule file (*.yaml) in there", Place(path))
+        yield from found
+
+
 def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Subject:
     """Read everything that a request names.
 
@@ -45,7 +62,8 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Subject:
         InputError: something does not exist, does not parse or does not fit.
         EngineError: the target of `metrics` does not answer.
     """
-    ruleset = load_rules(request.rules)
+    files = tuple(find_rule_files(request.rules))
+    ruleset = load_rules(files)
     overrides = {}
     if request.contract is not None:
         overrides["monitoring.contract"] = str(find_file("contract", request.contract, Place("--contract")).resolve())
@@ -60,7 +78,7 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Subject:
     )
     return Subject(
         ruleset=ruleset,
-        files=request.rules,
+        files=files,
         contract=contract,
         vocabulary=vocabulary,
         rehearsal=rehearsal,

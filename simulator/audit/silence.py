@@ -18,5 +18,5 @@ def sees_nothing(expression: Expression, series: tuple[tuple[str, str], ...], ru
     claims: list[Answer | Alerts] = [Answer(" ".join(expression.text.split()), AT_SECONDS)]
     if isinstance(rule, AlertRule):
         claims.append(Alerts(rule.alert, AT_SECONDS))
-    says = f"every series that there is grows, and {expression.where.subject} sees nothing"
+    says = f"whatever else grows, {expression.where.subject} sees nothing"
     return Experiment(says, only(rule, ruleset) if rule is not None else RuleSet(()), series, tuple(claims))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.prometheus import PrivatePrometheus
-from simulator.audit.dictionary import Dictionary
+from simulator.audit.dictionary import Dictionary, Expression, expressions_of_panels, expressions_of_rules
 from simulator.drivers.virtual import run_virtual
 
 if TYPE_CHECKING:
@@ -53,6 +53,16 @@ class Subject:
     def dictionary(self) -> Dictionary:
         """The vocabulary, and what these rules record."""
         return Dictionary(self.vocabulary, self.ruleset)
+
+    @cached_property
+    def rule_expressions(self) -> tuple[Expression, ...]:
+        """The expression of every rule that the parser knows."""
+        return tuple(expressions_of_rules(self.ruleset))
+
+    @cached_property
+    def panel_expressions(self) -> tuple[Expression, ...]:
+        """The expression of every panel that the parser knows and that has no variable left."""
+        return tuple(expressions_of_panels(self.panels or ()))
 
 
 class Lab:

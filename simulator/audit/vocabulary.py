@@ -27,11 +27,6 @@ _SCRAPE_METRICS = (
     "scrape_series_added",
 )
 _TARGET_LABELS = frozenset({"job", "instance"})
-_ALERT_LABELS = frozenset({"alertname", "alertstate", "severity"})
-# Values that clients and scenarios bring along, so that no table can have them all.
-OPEN = frozenset({("client_telemetry", "app_version")})
-"""Pairs of an instrument and a label of it whose values are not known beforehand."""
-
 _NEAR = 0.6
 # Metric names begin alike: less alike than this, and another metric is meant.
 _NEAR_METRIC = 0.85
@@ -135,13 +130,13 @@ def vocabulary_seen(
     seen: dict[str, dict[tuple[tuple[str, str], ...], None]] = {}
     for name, labels in samples:
         seen.setdefault(name, {})[tuple(sorted(labels.items()))] = None
+    targets = _TARGET_LABELS.union(*contract.targets.values())
     meanings: dict[str, Meaning] = {}
     for name, found in seen.items():
         own = frozenset(label for labels in found for label, _ in labels)
-        meanings[name] = Meaning(own | _TARGET_LABELS, own, tuple(dict(labels) for labels in found))
+        meanings[name] = Meaning(own | targets, own, tuple(dict(labels) for labels in found))
     # Prometheus writes these beside what a target exposes.
-    builtin = dict.fromkeys((*_SCRAPE_METRICS, *ALERTS), None)
-    meanings |= {name: found for name, found in _meanings(contract).items() if name in builtin}
+    meanings |= {name: found for name, found in _meanings(contract).items() if name in _SCRAPE_METRICS}
     return Vocabulary(source, meanings, _elsewhere((contract, *others), meanings), complete=False)
 
 
@@ -159,15 +154,16 @@ def _elsewhere(contracts: Sequence[Contract], known: Collection[str]) -> dict[st
 def _meanings(contract: Contract) -> dict[str, Meaning]:
     targets = frozenset(label for labels in contract.targets.values() for label in labels) | _TARGET_LABELS
     found = dict.fromkeys(_SCRAPE_METRICS, Meaning(targets, frozenset()))
-    found |= dict.fromkeys(ALERTS, Meaning(targets | _ALERT_LABELS, frozenset()))
     for name, metric in contract.metrics.items():
         instrument = INSTRUMENTS[name]
         called = [metric.labels[label] for label in instrument.labels]
+        # Values that scenarios bring along are in no table: a label with such has any.
+        known = [bool(instrument.values_of(label)) for label in instrument.labels]
         combinations = tuple(
             {
-                shown: value
-                for label, shown, value in zip(instrument.labels, called, values, strict=True)
-                if (name, label) not in OPEN
+                shown: metric.value(label, value)
+                for label, shown, value, told in zip(instrument.labels, called, values, known, strict=True)
+                if told
             }
             for values in instrument.initial
         )

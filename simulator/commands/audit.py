@@ -31,7 +31,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
 
     @app.command()
     def audit(  # noqa: PLR0913  # one for each of its options
-        rules: Annotated[list[Path], typer.Argument(metavar="RULES...", help="Rule files, any number.")],
+        rules: Annotated[list[Path], typer.Argument(metavar="RULES...", help="Rule files, and folders of them.")],
         *,
         scenario: Annotated[
             str, typer.Option(metavar="NAME|FILE", help="Whose traffic the rules are held against.")

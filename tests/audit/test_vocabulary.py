@@ -84,3 +84,12 @@ def test_only_a_name_that_is_very_like_is_called_near() -> None:
 
     assert nearest_metric("openagents_runtime_sync_socket_auth_total", known) == known[0]
     assert nearest_metric("openagents_runtime_khala_projection_write_count", known) is None
+
+
+def test_values_that_a_contract_calls_otherwise_are_known_by_that_name() -> None:
+    contract = load_contract("openagents-runtime")
+    metric = contract.metrics["socket_timeout"].model_copy(update={"values": {"status": {"timeout": "expired"}}})
+    renamed = contract.model_copy(update={"metrics": {**contract.metrics, "socket_timeout": metric}})
+
+    meaning = vocabulary_of(renamed).meanings["openagents_runtime_sync_socket_timeout_count"]
+    assert meaning.values("status") == frozenset({"expired"})

@@ -95,13 +95,25 @@ def test_the_schema_of_the_report_can_be_had() -> None:
     assert json.loads(done.stdout)["title"] == "AuditReport"
 
 
-def test_the_pre_commit_hook_is_a_command_that_takes_files(rules: Path) -> None:
+def test_a_folder_stands_for_the_rule_files_in_it(rules: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "other.yml").write_text(GOOD.replace("Timeouts", "Others").replace("> 5", "> 6"))
+    (tmp_path / "empty").mkdir()
+
+    report = json.loads(run(rules.parent, "--json").stdout)
+
+    assert report["rules"] == [str(tmp_path / "more" / "other.yml"), str(rules)]
+    assert "contradicting-thresholds" in {one["kind"] for one in report["findings"]}
+    assert "no rule file (*.yaml) in there" in run(tmp_path / "empty").output
+
+
+def test_the_pre_commit_hook_is_a_command_that_takes_its_arguments(rules: Path) -> None:
     (hook,) = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")
     program, *arguments = shlex.split(hook["entry"])
-    command = [str(Path(sys.executable).parent / program), *arguments, str(broken(rules))]
+    command = [str(Path(sys.executable).parent / program), *arguments, str(broken(rules).parent)]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert (hook["id"], hook["language"], hook["require_serial"]) == ("syncstorm-audit", "python", True)
+    assert (hook["id"], hook["language"], hook["pass_filenames"]) == ("syncstorm-audit", "python", False)
     assert done.returncode == 1, done.stderr
     assert "metric-missing" in done.stdout

@@ -12,6 +12,7 @@ from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind, Where, where_of
 from simulator.audit.series import series_for
 from simulator.audit.signal import Signal, canonical, signal_of
+from simulator.audit.vocabulary import nearest_metric
 from simulator.durations import format_duration
 
 if TYPE_CHECKING:
@@ -138,9 +139,7 @@ def _with_runbook(placed: PlacedCriterion, signals: dict[AlertRule, Signal], sub
         meant = [rule for rule, signal in signals.items() if signal.text == text]
     if not meant and subject.follow_links:
         # Shipped runbooks are about shipped rules; those that were given are about these.
-        named = criterion.alert or criterion.metric
-        where = Where(str(named), placed.file, placed.line)
-        yield UNKNOWN.at(where, f"the criterion is about '{named}', and no rule that was given is")
+        yield _unknown(placed, subject)
     for rule in meant:
         signal = signals.get(rule)
         if signal is None:
@@ -149,6 +148,18 @@ def _with_runbook(placed: PlacedCriterion, signals: dict[AlertRule, Signal], sub
             yield from _exit(rule, signal, placed)
         else:
             yield from _escalation(rule, signal, placed, subject)
+
+
+def _unknown(placed: PlacedCriterion, subject: Subject) -> Finding:
+    """Return the finding about a criterion; one that is about a rule of other files is only a note."""
+    named = str(placed.criterion.alert or placed.criterion.metric)
+    near = nearest_metric(named, subject.ruleset.alert_names())
+    return UNKNOWN.at(
+        Where(named, placed.file, placed.line),
+        f"the criterion is about '{named}', and no rule that was given is",
+        suggestion=f"did you mean {near}?" if near else None,
+        severity="warning" if near else "info",
+    )
 
 
 def _exit(rule: AlertRule, signal: Signal, placed: PlacedCriterion) -> Iterator[Finding]:

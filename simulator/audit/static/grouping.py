@@ -8,7 +8,7 @@ import promql_parser as promql
 
 from simulator.alerting.ruleset import RuleSet
 from simulator.audit.counterexample import Answer, Experiment
-from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.signal import is_filtered
@@ -33,7 +33,7 @@ KINDS = (GROUPING,)
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at every aggregation and every match, in rules and panels."""
-    for expression in (*expressions_of_rules(subject.ruleset), *expressions_of_panels(subject.panels or ())):
+    for expression in (*subject.rule_expressions, *subject.panel_expressions):
         nodes: list[promql.Expr] = []
         promql.walk(expression.tree, nodes.append)
         for node in nodes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.audit.counterexample import Answer, Experiment
-from simulator.audit.dictionary import expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind, name_of_rule, where_of
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.signal import is_filtered, without_comparison
@@ -63,7 +63,7 @@ _SUMMARY_KEYS = ("summary", "description", "message")
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at the labels and annotations of every rule."""
-    for expression in expressions_of_rules(subject.ruleset):
+    for expression in subject.rule_expressions:
         yield from _colliding(expression, subject)
     yield from _duplicates(subject)
     for rule in subject.ruleset.alerts():
@@ -100,7 +100,7 @@ def _apart(rules: list[Rule], subject: Subject) -> bool:
     """Whether the results of rules can be told apart by labels of their own: no two have the same for certain."""
     shapes = [
         subject.dictionary.shape(expression.tree)
-        for expression in expressions_of_rules(subject.ruleset)
+        for expression in subject.rule_expressions
         if any(expression.rule is rule for rule in rules)
     ]
     keys = [(shape.labels, tuple(sorted((shape.fixed or {}).items()))) for shape in shapes]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import promql_parser as promql
 
 from simulator.alerting.ruleset import RuleSet
 from simulator.audit.counterexample import Answer, Experiment
-from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Kind
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.shape import key_labels
 from simulator.audit.signal import is_filtered
+from simulator.audit.vocabulary import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,7 @@ _CHOOSING = ("and", "unless")
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at every operator between vectors, in rules and panels."""
-    for expression in (*expressions_of_rules(subject.ruleset), *expressions_of_panels(subject.panels or ())):
+    for expression in (*subject.rule_expressions, *subject.panel_expressions):
         nodes: list[promql.Expr] = []
         promql.walk(expression.tree, nodes.append)
         for node in nodes:
@@ -111,7 +113,7 @@ class _Match:
             f"{self.node.op}: {self.conflict}; {effect}",
             evidence=(self._labels,),
             suggestion=self._suggestion(),
-            experiment=None if harmless else self._experiment(),
+            experiment=None if harmless else self.experiment(),
             severity="warning" if harmless or self.expression.rule is None else "error",
             cause=f"match {self.expression.where}",
         )
@@ -122,9 +124,29 @@ class _Match:
             f"{self.node.op}: {self.conflict}; it would give nothing once the label is put right",
             evidence=(self._labels,),
             suggestion=self._suggestion(),
+            experiment=self._experiment_later(),
             severity="warning",
             cause=f"match {self.expression.where}",
         )
+
+    def _experiment_later(self) -> Experiment | None:
+        """Return the experiment that the operator gives nothing with the labels that were meant, as it seems."""
+        text = " ".join(str(self.node).split())
+        there = self._labels_of_metrics()
+        for label in sorted((self.left.labels or frozenset()) | (self.right.labels or frozenset())):
+            if label not in there:
+                meant = nearest(label, there)
+                if meant is None:
+                    return None
+                text = re.sub(rf"\b{re.escape(label)}\b", meant, text)
+        node = promql.parse(text)
+        if not isinstance(node, promql.BinaryExpr):
+            return None
+        return replace(self, node=node).experiment()
+
+    def _labels_of_metrics(self) -> frozenset[str]:
+        meanings = [self.dictionary.meaning(name) for name in names_in(self.node)]
+        return frozenset(label for meaning in meanings if meaning is not None for label in meaning.labels)
 
     def ambiguous(self) -> Iterator[Finding]:
         """Yield at most one finding: Prometheus stops at the first."""
@@ -144,7 +166,7 @@ class _Match:
                     suggestion=f"aggregate the {side} side to the labels that are matched by"
                     if len(sides) == 1
                     else f"add group_{side} () after {self.node.op} and its labels, or aggregate that side first",
-                    experiment=self._experiment(breaks="many-to-"),
+                    experiment=self.experiment(breaks="many-to-"),
                     severity="warning" if self.expression.rule is None else "error",
                     cause=f"match {self.expression.where}",
                 )
@@ -165,7 +187,7 @@ class _Match:
         sides = [", ".join(sorted(side.labels or ())) or "none" for side in (self.left, self.right)]
         return f"labels of the left side: {sides[0]}; of the right side: {sides[1]}"
 
-    def _experiment(self, breaks: str | None = None) -> Experiment | None:
+    def experiment(self, breaks: str | None = None) -> Experiment | None:
         """Return the experiment that both sides have series, and the operator gives nothing, or an error."""
         names = names_in(self.node)
         if any(name in self.dictionary.recorded or self.dictionary.meaning(name) is None for name in names):

@@ -9,7 +9,6 @@ import promql_parser as promql
 
 from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import name_of
-from simulator.audit.dictionary import Dictionary, Expression, expressions_of_panels, expressions_of_rules
 from simulator.audit.finding import Finding, Kind, Severity, Unchecked, where_of
 from simulator.audit.series import everything
 from simulator.audit.silence import sees_nothing
@@ -18,6 +17,7 @@ from simulator.audit.vocabulary import nearest_metric
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from simulator.audit.dictionary import Dictionary, Expression
     from simulator.audit.subject import Subject
 
 METRIC = Kind(
@@ -41,7 +41,7 @@ _ABSENCE = ("absent", "absent_over_time")
 
 def find(subject: Subject) -> Iterator[Finding | Unchecked]:
     """Look at every metric in every rule and panel."""
-    rules = list(expressions_of_rules(subject.ruleset))
+    rules = subject.rule_expressions
     inspected = {expression.rule for expression in rules}
     for rule in subject.ruleset.rules():
         if rule not in inspected:
@@ -51,7 +51,7 @@ def find(subject: Subject) -> Iterator[Finding | Unchecked]:
         for finding in _missing(expression, subject, ()):
             causes.add(finding.cause)
             yield finding
-    for expression in expressions_of_panels(subject.panels or ()):
+    for expression in subject.panel_expressions:
         yield from _missing(expression, subject, causes)
 
 

@@ -10,7 +10,6 @@ from simulator.alerting.querying import QueryRefused
 from simulator.alerting.rules import find_complaints
 from simulator.alerting.ruleset import Group, RecordingRule, RuleSet
 from simulator.alerting.sight import parse
-from simulator.audit.dictionary import expressions_of_panels
 from simulator.audit.finding import Finding, Kind, Unchecked
 from simulator.audit.static import matching
 
@@ -47,7 +46,7 @@ def find(subject: Subject) -> Iterator[Finding | Unchecked]:
         if panel.open_variable:
             yield Unchecked(f"the panel {panel.where}", f"nobody knows what {panel.open_variable} is")
     accused = {(found.where, found.kind) for found in matching.find(subject)}
-    for expression in expressions_of_panels(subject.panels):
+    for expression in subject.panel_expressions:
         if (expression.where, matching.NO_MATCH) in accused or (expression.where, matching.AMBIGUOUS) in accused:
             continue
         if not subject.dictionary.needed(expression.tree):

@@ -12,7 +12,6 @@ from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import name_of
 from simulator.alerting.ruleset import RuleSet
 from simulator.audit.counterexample import Answer, Experiment
-from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules
 from simulator.audit.finding import Kind
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.silence import sees_nothing
@@ -48,7 +47,7 @@ _ALTERNATIVES = re.compile(r"[\w\-]+(?:\|[\w\-]+)*")
 
 def find(subject: Subject) -> Iterator[Finding]:
     """Look at every matcher in every rule and panel."""
-    for expression in (*expressions_of_rules(subject.ruleset), *expressions_of_panels(subject.panels or ())):
+    for expression in (*subject.rule_expressions, *subject.panel_expressions):
         needed = subject.dictionary.needed(expression.tree)
         for selector in selectors(expression.tree):
             meaning = subject.dictionary.meaning(name_of(selector))
@@ -84,13 +83,15 @@ class _Selection:
             nothing = not fits(matcher, "")
             effect = "nothing" if nothing else "everything"
             near = nearest(matcher.name, self.meaning.labels)
+            complete = self.subject.vocabulary.complete
             yield LABEL.at(
                 self.expression.where,
-                f"{matcher} asks for the label '{matcher.name}', which {name} does not have: it selects {effect}",
+                f"{matcher} asks for the label '{matcher.name}', which {name} does not have: it selects {effect}"
+                + ("" if complete else " (unless a label of the target)"),
                 evidence=(f"labels of {name}: {', '.join(sorted(self.meaning.labels)) or 'none'}",),
                 suggestion=f"the nearest label is {near}" if near else None,
                 experiment=self._experiment() if nothing else None,
-                severity=self._severity if nothing else "warning",
+                severity=self._severity if nothing and complete else "warning",
                 cause=f"label {name} {matcher.name} {self.expression.where}",
             )
 

@@ -14,7 +14,7 @@ from simulator.alerting.rules import find_complaints
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.toolchain import find_tool
 from simulator.audit.counterexample import Alerts, Answer, Experiment, write_experiment
-from simulator.audit.dictionary import expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Finding, Kind, Unchecked, where_of
 from simulator.audit.series import AT_SECONDS, series_for
 from simulator.audit.signal import is_filtered, without_comparison
@@ -50,6 +50,7 @@ RENDERED = Kind(
 KINDS = (BROKEN, LABEL, RENDERED)
 
 _NAMED = re.compile(r"(?:\$labels|\.Labels)\.(\w+)|index\s+(?:\$labels|\.Labels)\s+\"(\w+)\"")
+_OF_ALERT = re.compile(r"\$labels\.(\w+)|index\s+\$labels\s+\"(\w+)\"")
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _BAD = re.compile(r"<error expanding template|%!\w?\(|<no value>")
 _BLOCK = re.compile(r"^ +alertname: syncstorm_(\d+), time: ", re.MULTILINE)
@@ -65,7 +66,7 @@ def find(subject: Subject) -> Iterator[Finding | Unchecked]:
     for rule, problem in complaints:
         broken.add(rule)
         yield BROKEN.at(where_of(rule), problem.replace("__alert_", ""), evidence=("promtool check rules refuses it",))
-    by_rule = {expression.rule: expression for expression in expressions_of_rules(subject.ruleset)}
+    by_rule = {expression.rule: expression for expression in subject.rule_expressions}
     fit: list[AlertRule] = []
     for rule in subject.ruleset.alerts():
         if rule in broken or not any("{{" in text for text in _texts(rule).values()):
@@ -88,8 +89,9 @@ def _texts(rule: AlertRule) -> dict[str, str]:
 
 
 def _named(text: str) -> list[str]:
-    """Return the labels that a template names, once each."""
-    found = (one or two for action in _ACTION.findall(text) for one, two in _NAMED.findall(action))
+    """Return the labels that a template names, once each; `.Labels` in what goes through a query is the query's."""
+    pattern = _OF_ALERT if "query" in text else _NAMED
+    found = (one or two for action in _ACTION.findall(text) for one, two in pattern.findall(action))
     return list(dict.fromkeys(found))
 
 
@@ -135,7 +137,7 @@ def _without_label(expression: Expression, label: str, subject: Subject) -> Expe
 
 def _rendered(rules: list[AlertRule], subject: Subject) -> Iterator[Finding]:
     """Fill in templates with made-up labels and a made-up value, all of which are numbers as any text could be."""
-    by_rule = {expression.rule: expression for expression in expressions_of_rules(subject.ruleset)}
+    by_rule = {expression.rule: expression for expression in subject.rule_expressions}
     staged = [_staged(rule, f"syncstorm_{n}", by_rule[rule], subject) for n, rule in enumerate(rules)]
     said = _fill_in(staged) if staged else ""
     blocks = _BLOCK.split(said)[1:]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.coverage import selectors
 from simulator.alerting.section import read_sections
-from simulator.audit.dictionary import expressions_of_panels, expressions_of_rules, names_in
+from simulator.audit.dictionary import names_in
 from simulator.audit.finding import Finding, Kind, Unchecked, Where, where_of
 from simulator.audit.runbooks import split_link
 from simulator.audit.static.labels import RUNBOOK_KEYS
@@ -129,10 +129,10 @@ def _panels(subject: Subject) -> Iterator[Finding | Unchecked]:
         yield Unchecked("panels", "no --dashboards were given")
         return
     shown: dict[tuple[Path | None, str], set[str]] = defaultdict(set)
-    for expression in expressions_of_panels(subject.panels):
+    for expression in subject.panel_expressions:
         names = names_in(expression.tree)
         shown[expression.where.file, expression.where.subject].update(names, _behind(names, subject))
-    for expression in expressions_of_rules(subject.ruleset):
+    for expression in subject.rule_expressions:
         names = names_in(expression.tree)
         if expression.rule not in subject.ruleset.alerts() or not names or not _all_exist(expression, subject):
             continue  # a metric that does not exist is another finding
@@ -146,7 +146,7 @@ def _all_exist(expression: Expression, subject: Subject) -> bool:
 
 def _behind(names: Iterable[str], subject: Subject) -> set[str]:
     """Return names, with those that their recording rules read in place of what is recorded."""
-    recordings = {one.rule: one.tree for one in expressions_of_rules(subject.ruleset)}
+    recordings = {one.rule: one.tree for one in subject.rule_expressions}
     found: set[str] = set()
     followed: set[str] = set()
     waiting = list(names)

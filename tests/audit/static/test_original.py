@@ -135,6 +135,8 @@ def test_nothing_else_is_accused(original: Result) -> None:
     assert original.unchecked == ()
 
 
-@pytest.mark.parametrize("kind", ["metric-missing", "grouping-label-missing", "escalation-unobservable"])
+@pytest.mark.parametrize(
+    "kind", ["metric-missing", "grouping-label-missing", "vector-match-empty", "escalation-unobservable"]
+)
 def test_promtool_has_confirmed_what_is_said(original: Result, kind: str) -> None:
     assert all(one.experiment is not None for one in original.findings if one.kind.name == kind)

@@ -310,7 +310,7 @@ SPECIMENS = (
         "criterion-unknown",
         Side((), (), ("alert: CriterionOfNobody, kind: exit, below: 1",)),
         Side((alert(f"sum(rate({AUTH}[17m])) > 1"),), (), ("alert: CriterionOfNobody, kind: exit, below: 1",)),
-        "warning",
+        "info",
     ),
     pair(
         "PanelMissing",
