@@ -61,6 +61,8 @@ ELSEWHERE = {
     "syncstorm reproduce": (
         "tests/commands/test_reproduce.py::test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearses_alike"
     ),
+    "syncstorm verify": "tests/test_docs_ci.py::test_a_command_prints_what_the_page_shows",
+    "syncstorm verify auth-key-drift": ("tests/test_docs_ci.py::test_a_scenario_without_rules_is_held_against_its_own"),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),

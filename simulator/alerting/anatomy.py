@@ -91,6 +91,12 @@ class Anatomy:
     matchers: tuple[LabelMatch, ...] = ()
     refusal: str | None = None
 
+    @property
+    def whole(self) -> Bound | None:
+        """Return the comparison that the expression is as a whole, None where it is more than that, or none."""
+        alone = len(self.bounds) == 1 and set(self.bounds[0].path) <= {"expr"}
+        return self.bounds[0] if alone else None
+
 
 @lru_cache(maxsize=1024)
 def dissect(expr: str) -> Anatomy:

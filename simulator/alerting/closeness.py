@@ -6,23 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import promql_parser as promql
-
-from simulator.alerting.sight import parse
+from simulator.alerting.anatomy import dissect
 
 if TYPE_CHECKING:
     from simulator.alerting.querying import PrometheusApi
 
 _UPWARDS = {">": True, ">=": True, "<": False, "<=": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A rule's expression taken apart: what is compared, how, and with which number."""
-
-    expr: str
-    operator: str
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +23,14 @@ class Closeness:
     extreme: float | None
 
 
-def comparison_of(expr: str) -> Comparison | None:
-    """Return an expression as a comparison with a number; None where it is anything else."""
-    parsed = parse(expr)
-    while isinstance(parsed, promql.ParenExpr):
-        parsed = parsed.expr
-    if not isinstance(parsed, promql.BinaryExpr) or str(parsed.op) not in _UPWARDS:
-        return None
-    threshold = _number(parsed.rhs)
-    if threshold is None or _number(parsed.lhs) is not None:
-        return None
-    return Comparison(parsed.lhs.prettify(), str(parsed.op), threshold)
-
-
 def closeness_of(
     prometheus: PrometheusApi, expr: str, *, last: float, interval: float, began: float = 0.0
 ) -> Closeness | None:
     """Return how near an expression came in a run that began at `began`, at each evaluation up to `last` seconds."""
-    comparison = comparison_of(expr)
-    if comparison is None:
+    bound = dissect(expr).whole
+    if bound is None or bound.operator not in _UPWARDS:
         return None
-    found = prometheus.query_range(comparison.expr, began, began + last, interval)
+    found = prometheus.query_range(bound.expr, began, began + last, interval)
     values = [value for _, samples in found for _, text in samples if not math.isnan(value := float(text))]
-    choose = max if _UPWARDS[comparison.operator] else min
-    return Closeness(comparison.operator, comparison.threshold, choose(values, default=None))
-
-
-def _number(expr: promql.Expr) -> float | None:
-    match expr:
-        case promql.ParenExpr():
-            return _number(expr.expr)
-        case promql.UnaryExpr():
-            inner = _number(expr.expr)
-            return None if inner is None else -inner
-        case promql.NumberLiteral():
-            return float(expr.val)
-    return None
+    choose = max if _UPWARDS[bound.operator] else min
+    return Closeness(bound.operator, bound.threshold, choose(values, default=None))

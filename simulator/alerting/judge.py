@@ -54,7 +54,7 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
         write_openmetrics(exposition, metrics)
         with PrivatePrometheus(metrics, lookback_seconds=lookback_seconds) as prometheus:
             checked.result()
-            _fill(prometheus, exposition)
+            fill(prometheus, exposition)
             evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)
             timelines = evaluation.timelines()
             names = evaluation.names()
@@ -65,7 +65,7 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
     return AlertTimeline(timelines, "prometheus", version, certification, measured=measured)
 
 
-def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
+def fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
     """Add the stale markers, and make sure that no sample was lost on the way."""
     markers = stale_markers(exposition)
     if markers is not None:

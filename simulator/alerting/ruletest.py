@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.alerting.backfill import number
+from simulator.alerting.folder import scratch_environment
 from simulator.alerting.ruleset import dump_rules
 from simulator.alerting.staleness import stale_indexes
 from simulator.durations import format_duration
@@ -109,14 +110,16 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
         EngineError: promtool failed for another reason: a rule that cannot be evaluated, an unreadable file.
     """
     try:
-        done = subprocess.run(  # noqa: S603  # a program that was searched for
-            [promtool, "test", "rules", file],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_RUN_SECONDS,
-        )
+        with scratch_environment() as environment:
+            done = subprocess.run(  # noqa: S603  # a program that was searched for
+                [promtool, "test", "rules", file],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_RUN_SECONDS,
+                env=environment,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"promtool could not test the rules: {error}") from error
     said = done.stdout + done.stderr

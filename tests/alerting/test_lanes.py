@@ -242,6 +242,21 @@ def test_samples_that_would_be_lost_are_refused(times: tuple[float, ...], said: 
         pass
 
 
+def test_a_run_is_written_before_the_next_is_made() -> None:
+    written: list[int] = []
+
+    def make() -> Iterator[Exposition]:
+        for number in range(5):
+            written.append(len(lanes))
+            yield run(x=[number])
+
+    lanes = Lanes(make(), exprs=["x"], length_seconds=60)
+    assert written == []
+    with lanes:
+        assert written == [0, 1, 2, 3, 4]
+        assert len(lanes) == 5
+
+
 class Forgetful(Lanes):
     """Loses the second of all requests, and says nothing."""
 

@@ -85,6 +85,22 @@ def test_comparisons_with_a_number_are_found(expr: str, bounds: list[tuple[str, 
 
 
 @pytest.mark.parametrize(
+    ("expr", "whole"),
+    [
+        ("sum(rate(x[5m])) > 0.05", ("sum(rate(x[5m]))", ">", 0.05)),
+        ("((-2) > (x))", ("(x)", "<", -2.0)),
+        ("x > 1 and y > 2", None),
+        ("x and y > 2", None),
+        ("x > y", None),
+        ("x >", None),
+    ],
+)
+def test_an_expression_may_be_one_comparison_as_a_whole(expr: str, whole: tuple[str, str, float] | None) -> None:
+    found = dissect(expr).whole
+    assert (found and (found.expr, found.operator, found.threshold)) == whole
+
+
+@pytest.mark.parametrize(
     ("expr", "reason"),
     [
         ("absent(x)", "it does not compare with a number"),
