@@ -15,6 +15,7 @@ from simulator.audit.behaviour.staging import Stage
 from simulator.audit.behaviour.study import conduct, together
 from simulator.audit.behaviour.traffic import Traffic
 from simulator.audit.finding import Finding, Unchecked
+from simulator.durations import format_duration
 from simulator.scenario.timeline import scrape_offset
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _stages(subject: Subject) -> tuple[list[Stage], list[Unchecked]]:
             except Obscure as obscure:
                 unchecked.append(Unchecked(rule.alert, f"its behaviour was not measured: {obscure}"))
                 continue
-            others = tuple(watcher for watcher in watchers if watcher is not rule and watcher in part.alerts())
+            others = tuple(watcher for watcher in watchers if watcher is not rule)
             stages.append(Stage(rule, shape, cast, interval, scrape, scrape_offset(scrape, interval), others))
     return stages, unchecked
 
@@ -114,7 +115,12 @@ def _examine(
         return [*(short or calm or [reachability.never_fires(stage, reach, laboratory)])]
     said: Said = []
     seen: Seen | None = None
-    if stage.cast.known:
+    if stage.cast.known and stage.patience > traffic.lasting:
+        hour = format_duration(traffic.lasting)
+        said.append(
+            Unchecked(stage.rule.alert, f"it takes longer to fire than the {hour} that faults are simulated for")
+        )
+    elif stage.cast.known:
         seen = yield from reachability.look(stage, traffic)
         said += reachability.judge_seen(stage, reach, seen, traffic.clients)
     strong = reach.strong

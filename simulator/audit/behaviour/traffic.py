@@ -71,7 +71,7 @@ class Traffic:
     def __init__(self, rehearsal: Rehearsal, faults: Mapping[str, type[Fault]], *, lasting: float) -> None:
         self._rehearsal = rehearsal
         self._faults = faults
-        self._lasting = lasting
+        self.lasting = lasting
         self._known: dict[tuple[Strike, ...], Flow] = {}
         self.clients = rehearsal.loaded.scenario.fleet.clients
 
@@ -97,7 +97,7 @@ class Traffic:
 
     def _simulate(self, strikes: Sequence[Strike]) -> Flow:
         loaded = self._rehearsal.loaded
-        length = WARM_UP_SECONDS + self._lasting
+        length = WARM_UP_SECONDS + self.lasting
         simulated = min(self.clients, SIMULATED_CLIENTS if strikes else CALM_CLIENTS)
         fleet = loaded.scenario.fleet.model_copy(update={"clients": simulated})
         scenario = loaded.scenario.model_copy(update={"fleet": fleet, "duration": length, "timeline": ()})

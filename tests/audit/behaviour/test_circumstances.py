@@ -47,6 +47,12 @@ def test_an_alert_that_resolves_with_its_exporter_is_no_matter_where_another_fir
     assert "goes-silent" not in kinds(audit_rules(STALE + watcher))
 
 
+def test_one_in_a_group_with_another_interval_helps_as_well(audit_rules: Auditor) -> None:
+    other = "  - name: other\n    interval: 1m\n    rules:" + DOWN
+
+    assert "goes-silent" not in kinds(audit_rules(f"{STALE}{other}"))
+
+
 def test_an_alert_on_another_target_does_not_help(audit_rules: Auditor) -> None:
     result = audit_rules(STALE + OTHER_DOWN)
 
@@ -68,6 +74,15 @@ def test_a_floor_above_what_the_scenario_has_is_a_rule_that_cannot_fire(audit_ru
 
     assert (found["traffic-floor"].severity, found["cannot-fire"].severity) == ("error", "error")
     assert "it takes about 2" in found["cannot-fire"].problem
+
+
+def test_a_hold_that_is_longer_than_any_simulated_fault_is_no_reason_to_call_a_rule_dead(audit_rules: Auditor) -> None:
+    result = audit_rules(STALE.replace("1m", "2h"))
+
+    assert "cannot-fire" not in kinds(result)
+    assert [one.reason for one in result.unchecked] == [
+        "it takes longer to fire than the 1h that faults are simulated for"
+    ]
 
 
 def test_what_is_not_measured_is_said_with_the_reason(audit_rules: Auditor) -> None:
