@@ -19,7 +19,8 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, init, reproduce, serve, tune, verify
+from simulator.audit.report import AuditReport
+from simulator.commands import audit, drill, fault, fleet, gameday, incidents, init, reproduce, serve, tune, verify
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, SyncstormError, unknown_name
@@ -132,12 +133,13 @@ def knobs() -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="scenario, verdict, tune or verification")] = "scenario",
+    what: Annotated[str, typer.Argument(help="scenario, verdict, audit, tune or verification")] = "scenario",
 ) -> None:
-    """Write the JSON Schema of scenario files, of verdict.json, of tune.json, or of what verify --json prints."""
+    """Write the JSON Schema of scenario files, of verdict.json, or of what audit, tune or verify print as --json."""
     models: dict[str, type[BaseModel]] = {
         "scenario": Scenario,
         "verdict": Verdict,
+        "audit": AuditReport,
         "tune": SweepReport,
         "verification": Verification,
     }
@@ -177,6 +179,7 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
+audit.register(app, load_faults)
 tune.register(app, load_faults)
 verify.register(app, load_faults)
 for family in (fleet, drill, fault, init):
