@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.alerting.contract import Contract
     from simulator.alerting.ruleset import AlertRule
     from simulator.conditions import Fault
+    from simulator.scenario.schema import Scenario
 
 _WHOLE_SECONDS = 600.0
 
@@ -80,8 +82,8 @@ def find_cause(
 def _load(rule: AlertRule, scenario: str | None, overrides: Mapping[str, str]) -> LoadedScenario:
     if scenario is not None:
         return load_scenario(scenario, overrides)
-    for name, _ in _rehearsals(rule.alert):
-        loaded = load_scenario(name, overrides)
+    for shipped, _ in _rehearsals(rule.alert):
+        loaded = load_scenario(shipped.scenario, overrides)
         if not _lacking(rule, _contract(loaded)):
             return loaded
     data = {"scenario": "default", "duration": "1d", "monitoring": {"contract": _fitting_contract(rule)}}
@@ -123,7 +125,7 @@ def _seen_by(rule: AlertRule, contract: Contract, faults: Mapping[str, type[Faul
     """
     reads = names_read(rule.expr)
     rehearsed = set(_rehearsed(rule.alert))
-    usual = {entry.inject for name in list_shipped("scenario") for entry in load_scenario(name).scenario.timeline}
+    usual = {entry.inject for scenario in _shipped() for entry in scenario.timeline}
     shown = {
         name: any(sample in reads for seen in fault.seen_by for sample in contract.metric_names(seen))
         for name, fault in faults.items()
@@ -143,18 +145,23 @@ def _needs_live(fault: type[Fault]) -> bool:
     return fault.live_only or any(KNOBS[knob].live_only for knob in knobs_of(fault()))
 
 
-def _rehearsals(alert: str) -> Iterator[tuple[str, ExpectFires]]:
+@cache
+def _shipped() -> tuple[Scenario, ...]:
+    return tuple(load_scenario(name).scenario for name in list_shipped("scenario"))
+
+
+def _rehearsals(alert: str) -> Iterator[tuple[Scenario, ExpectFires]]:
     """Yield the shipped scenarios that expect an alert to fire, and what they say of it."""
-    for name in list_shipped("scenario"):
-        for entry in load_scenario(name).scenario.expect:
+    for scenario in _shipped():
+        for entry in scenario.expect:
             if isinstance(entry, ExpectFires) and entry.fires.alert == alert:
-                yield name, entry
+                yield scenario, entry
 
 
 def _rehearsed(alert: str) -> Iterator[str]:
     """Yield the faults that shipped scenarios fire an alert with."""
-    for name, expected in _rehearsals(alert):
-        for entry in load_scenario(name).scenario.timeline:
+    for scenario, expected in _rehearsals(alert):
+        for entry in scenario.timeline:
             if entry.inject is not None and expected.fires.injection in (None, entry.name):
                 yield entry.inject
 
