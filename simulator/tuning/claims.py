@@ -112,7 +112,8 @@ class Claims:
 
     @property
     def _last(self) -> float:
-        return self._last_before(self.trial.length + self.interval_seconds / 2) or 0.0
+        """The last evaluation of the run."""
+        return round(self.trial.length * 1000) // round(self.interval_seconds * 1000) * self.interval_seconds
 
     def _last_before(self, time: float) -> float | None:
         """Return the last evaluation before a time, None where there is none."""

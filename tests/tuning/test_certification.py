@@ -91,6 +91,17 @@ def test_a_rule_that_fires_for_six_hours_can_be_confirmed(tmp_path: Path) -> Non
     assert not _mismatches(tmp_path, (day, _exposition(day, (0, 30_000)), Course(75.0, None, 1, 1)))
 
 
+def test_a_run_that_ends_between_two_evaluations_ends_with_the_last_of_them(tmp_path: Path) -> None:
+    run = replace(QUIET, length=614.0)
+    until_then = _exposition(run, (575, 700))  # active at 585, pending until 645
+    changed = replace(RULE, for_seconds=15.0)
+
+    assert not _mismatches(tmp_path, (run, until_then, Course(600.0, None, 1, 1)), changed=changed)
+    assert not _mismatches(
+        tmp_path, (run, until_then, Course(None, None, 0, 0)), changed=replace(RULE, for_seconds=30.0)
+    )
+
+
 def test_the_exported_test_passes_wherever_it_is_copied_to(tmp_path: Path) -> None:
     small = replace(INCIDENT, level=0.1)
     export(
