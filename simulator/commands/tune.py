@@ -23,6 +23,7 @@ from simulator.tuning.markdown import write_markdown
 from simulator.tuning.playing import cost_of
 from simulator.tuning.policy import Policy
 from simulator.tuning.preparation import Preparation, Request, prepare
+from simulator.tuning.probing import refuse_uneditable
 from simulator.tuning.terminal import render
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         )
         seconds = None if budget is None else _duration(budget, "--budget")
         prepared = prepare(request, load_faults())
+        if apply:
+            refuse_uneditable(prepared)
         folder = out or Path("tunings") / alert
         found = _run(prepared, folder, _Way(executor, seconds), quiet=as_json)
         _leave(found, folder)

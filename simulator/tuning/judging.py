@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,6 +113,16 @@ def todays_setting(rule: AlertRule, bound: int = 0) -> Setting:
         anatomy.windows[0].seconds if anatomy.windows else None,
         rule.for_seconds,
         rule.keep_firing_for_seconds,
+    )
+
+
+def changed_rule(rule: AlertRule, setting: Setting, bound: int = 0) -> AlertRule:
+    """Return a rule with the numbers of a setting."""
+    return replace(
+        rule,
+        expr=changed_expr(rule.expr, setting, bound),
+        for_seconds=setting.for_seconds,
+        keep_firing_for_seconds=setting.keep_firing_for_seconds,
     )
 
 

@@ -1,4 +1,4 @@
-"""Try the strongest incident alone, before a sweep takes its time: does the rule see it at all?"""
+"""What is tried before a sweep takes its time: whether the rule sees the incident, and its file can be changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from simulator.alerting.lanes import Lanes
+from simulator.alerting.outcomes import Setting
+from simulator.alerting.rule_edit import edit_rule
 from simulator.errors import InputError, Place
+from simulator.tuning.judging import changed_rule
 from simulator.tuning.stage import exposition_digest
 from simulator.tuning.trial import Trial
 
@@ -35,6 +38,20 @@ def refuse_unseen(prepared: Preparation) -> None:
         others = prepared.cause.others[:3]
         hint = f"it sees {', '.join(others)}" if others else "choose another fault"
         raise InputError(problem, Place("--fault"), hint)
+
+
+def refuse_uneditable(prepared: Preparation) -> None:
+    """Refuse a rule file in which the numbers cannot be changed in place.
+
+    Raises:
+        InputError: an alias shares them with something else, for example.
+    """
+    most = prepared.today
+    for name in Setting.__dataclass_fields__:
+        values = (getattr(setting, name) for setting in prepared.settings)
+        other = next((value for value in values if value != getattr(most, name)), getattr(most, name))
+        most = replace(most, **{name: other})
+    edit_rule(prepared.rule, changed_rule(prepared.rule, most, prepared.judge.bound), prepared.judge.ruleset)
 
 
 def _refuse_missing(rule: AlertRule, exposition: Exposition, length: float) -> None:

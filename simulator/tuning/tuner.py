@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from simulator.errors import EngineError, InputError, Place
 from simulator.tuning.certification import Bench, Confirmation, confirm, export
 from simulator.tuning.claims import Course
 from simulator.tuning.evidence import gather
-from simulator.tuning.judging import changed_expr
+from simulator.tuning.judging import changed_rule
 from simulator.tuning.playing import Budget, Played, play_trials
 from simulator.tuning.pool import open_pool
 from simulator.tuning.probing import refuse_unseen
@@ -156,7 +156,7 @@ class _Conclusion:
         chosen = report.recommendation.chosen
         number = report.today.number if chosen is None else chosen.number
         changed = self._changed(number)
-        edit = None if chosen is None else edit_rule(prepared.rule, changed, prepared.judge.ruleset)
+        edit, why_not = (None, "") if chosen is None else self._edit(changed)
         shown = self._sample()
         confirmations = [self._confirm("today", report.today.number, shown)]
         if chosen is not None:
@@ -164,18 +164,19 @@ class _Conclusion:
         exported: Path | None = None
         if report.recommendation.outcome in ("change", "no_change"):
             exported = self._export(number, changed, shown)
-        notes = (*report.notes, *self._notes(confirmations))
+        notes = (*report.notes, *filter(None, [why_not]), *self._notes(confirmations))
         report = report.model_copy(update={"notes": notes, "diff": None if edit is None else edit.diff()})
         return Tuning(report, self.played, edit, tuple(confirmations), exported)
 
     def _changed(self, number: int) -> AlertRule:
-        rule, setting = self.prepared.rule, self.outcomes.settings[number]
-        return replace(
-            rule,
-            expr=changed_expr(rule.expr, setting, self.prepared.judge.bound),
-            for_seconds=setting.for_seconds,
-            keep_firing_for_seconds=setting.keep_firing_for_seconds,
-        )
+        return changed_rule(self.prepared.rule, self.outcomes.settings[number], self.prepared.judge.bound)
+
+    def _edit(self, changed: AlertRule) -> tuple[RuleEdit | None, str]:
+        """Return the edit of the user's file, or why there is none."""
+        try:
+            return edit_rule(self.prepared.rule, changed, self.prepared.judge.ruleset), ""
+        except InputError as error:
+            return None, f"The rule file was not edited: {error}."
 
     def _sample(self) -> list[int]:
         """Return which runs promtool is asked about: one of each kind, held-out ones first, and the loudest quiet ones.

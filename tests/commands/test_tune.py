@@ -152,6 +152,19 @@ def test_where_nothing_keeps_the_policy_nothing_is_changed_nor_exported(again: P
     assert not (again / "out/promtool.yaml").exists()
 
 
+def test_numbers_that_an_alias_shares_are_recommended_and_not_written(again: Path) -> None:
+    shared = RULES.replace("for: 10m   # ten", "for: &hold 10m").replace("> 5', for: 10m", "> 5', for: *hold")
+    (again / "rules.yaml").write_text(shared)
+
+    assert "is used elsewhere, by the alias *hold" in run(again, "--apply", code=2).replace("\n", " ")
+    found = json.loads(run(again, "--json"))
+
+    assert found["recommendation"]["outcome"] == "change"
+    assert found["diff"] is None
+    assert any("The rule file was not edited:" in note for note in found["notes"])
+    assert (again / "rules.yaml").read_text() == shared
+
+
 def test_promtool_that_disagrees_is_an_error(again: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Course, "of", lambda *_: Course(60.0, 75.0, 1, 0))
 
