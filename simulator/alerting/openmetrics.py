@@ -12,6 +12,7 @@ from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.errors import InputError, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from simulator.alerting.exposition import Labels
@@ -45,8 +46,7 @@ class RecordedMetrics:
         """Write them as an OpenMetrics file that promtool reads, without the declarations."""
         with file.open("w", encoding="utf-8", newline="\n") as out:
             for (name, labels), values in self.samples.items():
-                inner = ",".join(f'{key}="{_escape(value)}"' for key, value in labels)
-                out.writelines(f"{name}{{{inner}}} {value} {time_text(at)}\n" for at, value in sorted(values.items()))
+                out.writelines(sample_lines(name, labels, sorted(values.items())))
             out.write(f"{EOF}\n")
 
 
@@ -78,6 +78,13 @@ def read_openmetrics(file: Path) -> RecordedMetrics:
         samples[known[head]][at] = value
         last = at if last is None else max(last, at)
     return RecordedMetrics(dict(samples), lines[-2:] == [EOF, ""], None if last is None else last / 1000)
+
+
+def sample_lines(name: str, labels: Labels, samples: Iterable[tuple[int, str]]) -> Iterator[str]:
+    """Yield the lines of a series: its values as Prometheus writes them, by their times in milliseconds."""
+    inner = ",".join(f'{key}="{_escape(value)}"' for key, value in labels)
+    for at, value in samples:
+        yield f"{name}{{{inner}}} {value} {time_text(at)}\n"
 
 
 def _labels(inner: str) -> Labels:

@@ -6,6 +6,7 @@ Whatever is no `Html` is escaped, so that a text of a user's stays a text.
 from __future__ import annotations
 
 import html
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from simulator.report.charts.style import Figure
+
+
+_SEAM = re.compile(r"([a-z0-9](?=[A-Z])|[_/.#](?=\w))")
+"""After what a long name may be broken."""
 
 
 class Html(str):
@@ -39,8 +44,9 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 
 def code(text: object) -> Html:
-    """Return a name or a piece of text that people could type."""
-    return element("code", text)
+    """Return a name or a piece of text that people could type; where it may be broken, it breaks between its words."""
+    shown = html.escape(str(text))
+    return element("code", Html(_SEAM.sub(r"\1<wbr>", shown)))
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
@@ -49,10 +55,8 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
     if not body:
         return Html()
     top = element("thead", element("tr", *(element("th", cell, scope="col") for cell in head))) if any(head) else ""
-    return element(
-        "div", element("table", top, element("tbody", *body)), class_="wide", tabindex="0", role="region",
-        aria_label="table",
-    )  # fmt: skip
+    whole = element("table", top, element("tbody", *body), class_="" if top else "keys")
+    return element("div", whole, class_="wide", tabindex="0", role="region", aria_label="table")
 
 
 def bullets(items: Iterable[object]) -> Html:

@@ -86,7 +86,8 @@ def _reasons(remains: Remains, end: float) -> list[str]:
     names = [entry["event"] for entry in journalled.entries]
     planned = format_duration(remains.scenario.duration)
     how = "it was interrupted" if "interrupted" in names else "its journal stops"
-    reasons = [f"the run did not end: {how} at {format_duration(round(end, 3))} of {planned}"]
+    done = ", when all was simulated and nothing judged" if "simulated" in names else ""
+    reasons = [f"the run did not end: {how} at {format_duration(round(end, 3))} of {planned}{done}"]
     reasons += [str(entry["problem"]) for entry in journalled.entries if entry["event"] == "trouble"]
     if remains.prometheus is None:
         reasons.append("no metrics were recorded, so no rule was evaluated")

@@ -65,8 +65,9 @@ def timeline_marks(account: Account) -> list[Mark]:
 
 
 def has_chart(alert: AlertEntry, closeness: Closeness | None) -> bool:
-    """Whether there is anything to draw of an alert: a state or a series."""
-    return bool(alert.episodes or alert.blind_s or (closeness is not None and closeness.courses))
+    """Whether there is anything to draw of an alert: a state or a series; without data there is none worth a look."""
+    seen = alert.state != "no_data" and closeness is not None and closeness.courses
+    return bool(alert.episodes or alert.blind_s or seen)
 
 
 def alert_view(account: Account, number: int) -> AlertView:
@@ -125,7 +126,7 @@ def _curve(course: Course, duration: float, prefix: str, *, dashed: bool) -> Cur
         times.append(at)
         values.append(None if math.isnan(value) else value)
     labels = ", ".join(f"{name}={value}" for name, value in course.labels if name != "__name__")
-    return Curve(prefix + (labels or "left side of the rule"), tuple(times), tuple(values), dashed)
+    return Curve(prefix + (labels or "rule's left side"), tuple(times), tuple(values), dashed)
 
 
 def matrix_cells(verdict: Verdict) -> list[Cell]:

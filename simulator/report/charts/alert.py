@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _CURVE_PIXELS = 230
 _LABEL_PIXELS = 14
 _MOST_INJECTION_LANES = 4
+_ENTRY_PIXELS, _ENTRY_CHARACTERS = 112, 18
 _MOST_LABELLED = 4
 """So many episodes have their times written out; those of the others show where a pointer rests."""
 
@@ -51,8 +52,8 @@ def draw_alert(view: AlertView) -> Figure:
             *bars_of(lanes, view.duration_seconds, axis="y2"),
         ],
         "layout": layout(
-            top + 84 + lanes_pixels + _CURVE_PIXELS,
-            margin={"l": 60, "r": 20, "t": top, "b": 84},
+            top + 104 + lanes_pixels + _CURVE_PIXELS,
+            margin={"l": 60, "r": 20, "t": top, "b": 104},
             xaxis=time_axis(view.duration_seconds, anchor="y2"),
             yaxis={
                 "domain": [share + 0.02, 1],
@@ -67,7 +68,7 @@ def draw_alert(view: AlertView) -> Figure:
             annotations=[*names_of(lanes, yref="y2"), *labels],
             shapes=[*_injected(view), *(line_at(at, colour=THRESHOLD) for at, _, _ in texts)],
             barmode="overlay",
-            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
+            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, **_entries(view)},
             hovermode="closest",
         ),
     }
@@ -110,6 +111,12 @@ def _range(view: AlertView) -> list[float]:
     low, high = min(found), max(found)
     room = (high - low or 1.0) * 0.08
     return [low - room if low < 0 else 0.0, high + room]
+
+
+def _entries(view: AlertView) -> dict[str, Any]:
+    """Return how wide the legend's entries are: side by side on a narrow screen, if no name is too long for that."""
+    longest = max((len(curve.name) for curve in view.curves), default=0)
+    return {"entrywidth": _ENTRY_PIXELS} if longest <= _ENTRY_CHARACTERS else {}
 
 
 def _injection_lanes(view: AlertView) -> list[Lane]:

@@ -39,7 +39,7 @@ def draw_timeline(lanes: Sequence[Lane], duration_seconds: float, marks: Sequenc
             annotations=names_of(lanes),
             shapes=[line_at(mark.at, colour=CURVES[2]) for mark in marks],
             barmode="overlay",
-            margin={"l": 12, "r": 20, "t": 8, "b": 48},
+            margin={"l": 20, "r": 20, "t": 8, "b": 48},
             legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "entrywidth": 60},
             hovermode="closest",
         ),
