@@ -124,7 +124,7 @@ def _differences(before: Account, after: Account) -> Iterator[tuple[str, str, st
         ("seed", first.seed, second.seed),
         ("syncstorm", first.version, second.version),
         ("mode", first.mode, second.mode),
-        ("digest", first.digest, second.digest),
+        ("digest", _short(first.digest), _short(second.digest)),
     ):
         if one != other:
             yield what, _show(one), _show(other)
@@ -142,8 +142,12 @@ def _flatten(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(data, list) and data:
         for index, value in enumerate(data):
             yield from _flatten(value, f"{path}[{index}]")
-    else:
+    elif not isinstance(data, dict | list):
         yield path, data
+
+
+def _short(digest: str | None) -> str | None:
+    return None if digest is None else f"{digest[:12]}..."
 
 
 def _show(value: object) -> str:

@@ -8,6 +8,7 @@ from simulator.durations import format_duration
 from simulator.report.charts import draw_alert, draw_cohorts, draw_detection, draw_matrix, draw_timeline
 from simulator.report.delays import delays_of
 from simulator.report.evidence import exit_criteria, follow_up, inputs_of, people, reproduce, verification
+from simulator.report.findings import describe_span
 from simulator.report.page import Html, bullets, chart, code, element, join, section, table, write_page
 from simulator.report.views import (
     alert_view,
@@ -144,14 +145,15 @@ def _alerts(account: Account) -> list[Html]:
 
 
 def _say(alert: AlertEntry) -> str:
-    times = (("pending", alert.pending_at_s), ("firing", alert.firing_at_s), ("resolved", alert.resolved_at_s))
+    over = "resolved" if alert.state == "fired" else "dropped"
+    times = (("pending", alert.pending_at_s), ("firing", alert.firing_at_s), (over, alert.resolved_at_s))
     known = [f"{word} at {format_duration(at)}" for word, at in times if at is not None]
     nearest = "" if alert.nearest is None or alert.threshold is None else f" It came to {alert.nearest:.4g}"
     nearest += f", and the threshold is {alert.threshold:g}." if nearest else ""
-    late = ""
+    late = "".join(f" It saw nothing {describe_span(span)}." for span in alert.blind_s)
     if alert.lateness_s is not None:
         word = "after the incident was over" if alert.lateness_s > 0 else "before the incident was over"
-        late = f" It fired {format_duration(abs(alert.lateness_s))} {word}."
+        late += f" It fired {format_duration(abs(alert.lateness_s))} {word}."
     return f"{alert.state.replace('_', ' ').capitalize()}{': ' if known else ''}{', '.join(known)}.{nearest}{late}"
 
 
@@ -208,5 +210,5 @@ def _not_covered(verdict: Verdict) -> Html:
 def _why_blind(alert: AlertEntry) -> Html:
     if alert.missing:
         return join(("nothing matched ", join(map(code, alert.missing), ", ")))
-    gone = ", ".join(f"from {format_duration(a)} to {format_duration(b)}" for a, b in alert.blind_s)
+    gone = ", ".join(map(describe_span, alert.blind_s))
     return join((f"no data {gone}" if gone else alert.note or "no data",))

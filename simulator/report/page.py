@@ -45,8 +45,8 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 def code(text: object) -> Html:
     """Return a name or a piece of text that people could type; where it may be broken, it breaks between its words."""
-    shown = html.escape(str(text))
-    return element("code", Html(_SEAM.sub(r"\1<wbr>", shown)))
+    shown = str(text)
+    return element("code", shown if " " in shown else Html(_SEAM.sub(r"\1<wbr>", html.escape(shown))))
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:

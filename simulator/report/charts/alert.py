@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _CURVE_PIXELS = 230
 _LABEL_PIXELS = 14
 _MOST_INJECTION_LANES = 4
+_EDGE = 0.1
 _ENTRY_PIXELS, _ENTRY_CHARACTERS = 112, 18
 _MOST_LABELLED = 4
 """So many episodes have their times written out; those of the others show where a pointer rests."""
@@ -42,7 +43,15 @@ def draw_alert(view: AlertView) -> Figure:
     texts = list(_times(view))
     top = 30 + _LABEL_PIXELS * (1 + max((level for _, _, level in texts), default=0))
     labels = [
-        text_at(at, 1, text, yref="paper", yanchor="bottom", yshift=2 + _LABEL_PIXELS * level)
+        text_at(
+            at,
+            1,
+            text,
+            yref="paper",
+            yanchor="bottom",
+            yshift=2 + _LABEL_PIXELS * level,
+            xanchor=_anchor(at / view.duration_seconds),
+        )
         for at, text, level in texts
     ]
     return {
@@ -111,6 +120,11 @@ def _range(view: AlertView) -> list[float]:
     low, high = min(found), max(found)
     room = (high - low or 1.0) * 0.08
     return [low - room if low < 0 else 0.0, high + room]
+
+
+def _anchor(place: float) -> str:
+    """Return which side of a text stands at its time, so that none is cut off at the edges of a narrow screen."""
+    return "left" if place < _EDGE else "right" if place > 1 - _EDGE else "center"
 
 
 def _entries(view: AlertView) -> dict[str, Any]:
