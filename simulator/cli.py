@@ -19,7 +19,7 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, report, reproduce, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, init, report, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -171,7 +171,7 @@ serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
 report.register(app, load_faults)
-for family in (fleet, drill, fault):
+for family in (fleet, drill, fault, init):
     family.register(app)
 
 
