@@ -93,5 +93,5 @@ def _rehearse(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, ty
     prepared = _prepare(batch, name, load_faults)
     scenario = prepared.loaded.scenario
     with _interruptible():
-        verdict = rehearsals.run(prepared, batch.out / scenario.scenario)
+        verdict = rehearsals.run(prepared, batch.out / scenario.scenario, with_page=False)
     return make_row(verdict, scenario.source, scenario.published)

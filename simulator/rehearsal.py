@@ -113,8 +113,10 @@ def prepare(  # noqa: PLR0913  # what a user may choose
     return Rehearsal(loaded, injections, plan, ruleset, contract, questions, request)
 
 
-def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
+def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None, *, with_page: bool = True) -> Verdict:
     """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
+
+    Without its page, which is large, `syncstorm report` can still make it.
 
     Raises:
         InputError: the folder cannot be written, or a fault or a knob needs a live system.
@@ -154,7 +156,8 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
             )
         )
         conclude(verdict, journal, out)
-    leave_page(out, Followed.of(timeline), scenario, rehearsal.ruleset)
+    if with_page:
+        leave_page(out, Followed.of(timeline), scenario, rehearsal.ruleset)
     return verdict
 
 

@@ -93,7 +93,8 @@ def load_criteria(file: Path | None = None) -> tuple[Criterion, ...]:
     try:
         return _File.model_validate(documents[0].data).criteria
     except ValidationError as invalid:
-        error = invalid.errors(include_url=False)[0]
+        errors = invalid.errors(include_url=False)
+        error = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
         raise explain_misfit(error, documents[0].place(tuple(error["loc"])), Criterion.model_fields) from None
 
 
