@@ -75,14 +75,17 @@ def people(account: Account) -> Html:
 def verification(account: Account) -> Html:
     """Return what vouches for the result."""
     verdict = account.verdict
-    lines: list[object] = [_engine(verdict), _certified(verdict), *map(tell_scrapes, verdict.failed_scrapes)]
+    lines: list[object] = [_engine(account), _certified(verdict), *map(tell_scrapes, verdict.failed_scrapes)]
     if verdict.notifications:
         lines.append(f"{len(verdict.notifications)} notifications came to the receivers that stand in place of yours.")
     lines.append(_losses(verdict))
     return bullets(line for line in lines if line)
 
 
-def _engine(verdict: Verdict) -> str:
+def _engine(account: Account) -> str:
+    verdict = account.verdict
+    if not account.ended:
+        return "Nobody judged this run. What is said of its alerts was evaluated afterwards, over what it had recorded."
     if verdict.engine is None:
         return "The rules were not evaluated."
     how = "while the run went on" if verdict.mode == "live" else "over every sample of the run"

@@ -82,14 +82,18 @@ def retell(folder: Path, faults: Mapping[str, type[Fault]]) -> Account:
     verdict, followed = journalled.verdict, Followed()
     if metrics is None:
         if verdict is None:
-            verdict = conclude_unfinished(Remains(journalled, scenario, ruleset, None, None), faults)
+            remains = Remains(journalled, scenario, ruleset, None, None)
+            verdict = conclude_unfinished(remains, faults, end=journalled.last)
         return journalled.account(verdict, followed, scenario, ruleset)
     began = round(journalled.began, 3)
     end = verdict.duration_s if verdict is not None else max(journalled.last, (metrics.last or began) - began)
     clock = Clock(round(end, 3), scenario.monitoring.evaluation_interval)
     with _prometheus(folder / METRICS, metrics) as prometheus:
         if verdict is None:
-            verdict = conclude_unfinished(Remains(journalled, scenario, ruleset, prometheus, clock), faults)
+            recorded = _recorded_until(metrics, began, end, scenario)
+            clock = Clock(recorded, clock.evaluation_interval_seconds)
+            remains = Remains(journalled, scenario, ruleset, prometheus, clock)
+            verdict = conclude_unfinished(remains, faults, end=round(end, 3))
         followed = follow(prometheus, ruleset, inputs.watched, clock, began=began)
     return journalled.account(verdict, followed, scenario, ruleset)
 
@@ -115,6 +119,12 @@ def _read_metrics(folder: Path, journalled: Journalled) -> RecordedMetrics | Non
         raise InputError("is not what this rehearsal left: its SHA-256 is another one", Place(file), hint)
     metrics = read_openmetrics(file)
     return metrics if metrics.samples else None
+
+
+def _recorded_until(metrics: RecordedMetrics, began: float, end: float, scenario: Scenario) -> float:
+    """Return until when rules can be evaluated: to the end, or as long as the last scrape counts as new."""
+    last = (metrics.last or began) - began
+    return round(max(min(end, last + scenario.monitoring.scrape_interval), 0.0), 3)
 
 
 @contextmanager

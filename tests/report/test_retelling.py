@@ -159,6 +159,8 @@ def test_metrics_that_were_cut_off_are_told_as_far_as_they_are_whole(
     auth = account.verdict.alerts[0]
     original = json.loads((before / "verdict.json").read_text())["alerts"][0]
     assert (auth.state, auth.firing_at_s) == ("fired", original["firing_at_s"])
+    assert auth.blind_s == ((605, 1320),), "the journal goes on for longer"
+    assert account.verdict.alerts[1].state == "no_data", "nobody knows what it did when nothing was recorded"
     assert account.followed.rules[0] is not None
     assert account.followed.rules[0].courses[0].samples[-1][0] <= account.verdict.duration_s
     assert account.verdict.verdict == "INVALID"
@@ -228,6 +230,8 @@ def test_two_rehearsals_are_compared_alert_by_alert(accounts: tuple[Account, Acc
         assert alert.firing_at_s is not None
         assert times.detected_s == alert.firing_at_s - 120
         assert times.lateness_s == alert.lateness_s
+    assert before.detected_s is not None
+    assert after.detected_s is not None
     assert after.detected_s > before.detected_s
     assert pairs["Recorded"].after is None
     assert comparison.warnings == ()
