@@ -115,7 +115,7 @@ def _provenance(verdict: Verdict) -> str:
         ("scenario, seed", f"{verdict.scenario}, {verdict.seed}"),
         (f"{'real' if verdict.mode == 'live' else 'virtual'} time", format_duration(round(verdict.duration_s))),
         ("clients", f"{verdict.clients}, of which {verdict.control_clients} met no injection"),
-        ("engine", engine if verdict.engine is None else f"{engine}; {_certified(verdict)}"),
+        ("engine", f"{engine}; {_certified(verdict)}"),
         ("syncstorm", verdict.version),
     ]
     if verdict.digest is not None:
@@ -124,6 +124,8 @@ def _provenance(verdict: Verdict) -> str:
 
 
 def _certified(verdict: Verdict) -> str:
+    if verdict.mode == "live" and verdict.engine is None:
+        return "nobody evaluated the rules while the run went on"
     if verdict.mode == "live":
         return "it evaluated the rules while the run went on"
     word = "not certified"

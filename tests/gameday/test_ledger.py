@@ -130,7 +130,7 @@ def test_clients_that_go_round_in_circles_are_known_once_somebody_tells_of_them(
     assert ledger.suffered().looping == frozenset()
     ledger.take_report("fleet", report(looping=[3], harmed=[4]))
     suffered = ledger.suffered()
-    assert (suffered.looping, set(suffered.harmed_at)) == ({3}, {4})
+    assert (suffered.looping, set(suffered.harmed_at)) == (frozenset({3}), {4})
 
 
 def test_whom_injections_reached_is_journalled_when_it_is_news(ledger: Ledger, tmp_path: Path) -> None:
