@@ -61,6 +61,10 @@ ELSEWHERE = {
     "syncstorm reproduce": (
         "tests/commands/test_reproduce.py::test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearses_alike"
     ),
+    "syncstorm report": "tests/commands/test_report.py::test_a_report_is_built_again_and_shown",
+    "syncstorm compare": (
+        "tests/commands/test_report.py::test_two_rehearsals_are_shown_side_by_side_and_left_as_a_page"
+    ),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),
