@@ -9,7 +9,7 @@ from simulator.report.charts import draw_alert, draw_cohorts, draw_detection, dr
 from simulator.report.delays import delays_of
 from simulator.report.evidence import exit_criteria, follow_up, inputs_of, people, reproduce, verification
 from simulator.report.findings import describe_span
-from simulator.report.page import Html, bullets, chart, code, element, join, section, table, write_page
+from simulator.report.page import Html, breakable, bullets, chart, code, element, join, section, table, write_page
 from simulator.report.views import (
     alert_view,
     closeness_at,
@@ -96,7 +96,7 @@ def _outcome(entry: InjectionEntry, verdict: Verdict) -> Html:
     reached = f"Level {entry.level:g}, {when}: reached {entry.touched} of {verdict.clients} clients."
     lines = [f"{reached} Parameters: {parameters}." if parameters else reached]
     lines += [_saw(alert, entry) for alert in seen] or ["No alert saw it."]
-    return join((element("strong", entry.id), bullets(lines)))
+    return join((element("strong", breakable(entry.id)), bullets(lines)))
 
 
 def _saw(alert: AlertEntry, entry: InjectionEntry) -> str:
@@ -133,7 +133,7 @@ def _alerts(account: Account) -> list[Html]:
         if not has_chart(alert, closeness):
             continue
         rule = account.rules[number] if number < len(account.rules) else None
-        parts.append(element("h3", alert.alert))
+        parts.append(element("h3", breakable(alert.alert)))
         if rule is not None:
             held = f", for {format_duration(rule.for_seconds)}" if rule.for_seconds else ""
             parts.append(element("p", code(" ".join(rule.expr.split())), held, class_="dim"))

@@ -182,6 +182,14 @@ def test_metrics_of_another_run_are_refused(before: Path, tmp_path: Path, faults
         retell(folder, faults)
 
 
+def test_a_verdict_that_cannot_be_read_is_not_taken_for_none(before: Path, tmp_path: Path, faults: Faults) -> None:
+    folder = copy(before, tmp_path, "journal.jsonl")
+    text = (folder / "journal.jsonl").read_text()
+    (folder / "journal.jsonl").write_text(text.replace('"schema_version":1', '"schema_number":1'))
+    with pytest.raises(InputError, match="has a verdict that this version of syncstorm cannot read"):
+        retell(folder, faults)
+
+
 def test_without_metrics_a_report_has_its_verdict_and_no_series(before: Path, tmp_path: Path, faults: Faults) -> None:
     folder = copy(before, tmp_path, "journal.jsonl")
     account = rebuild(folder, faults)
