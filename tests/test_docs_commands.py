@@ -65,6 +65,8 @@ ELSEWHERE = {
     "syncstorm compare": (
         "tests/commands/test_report.py::test_two_rehearsals_are_shown_side_by_side_and_left_as_a_page"
     ),
+    "syncstorm verify": "tests/test_docs_ci.py::test_a_command_prints_what_the_page_shows",
+    "syncstorm verify auth-key-drift": ("tests/test_docs_ci.py::test_a_scenario_without_rules_is_held_against_its_own"),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
+    "RULE_KINDS",
     "AlertRule",
     "Group",
     "RecordingRule",
@@ -31,7 +32,9 @@ __all__ = [
 ]
 
 _LISTS = ("List", "PrometheusRuleList")
-_KINDS = ("PrometheusRule", *_LISTS)
+RULE_KINDS = ("PrometheusRule", *_LISTS)
+"""Kubernetes objects that hold rules."""
+
 _OBJECT_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 _GROUP_KEYS = ("name", "interval", "limit", "labels", "rules", "query_offset", "partial_response_strategy")
 _ALERT_KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
@@ -135,8 +138,8 @@ def _load_document(document: Section) -> Iterator[Group]:
         yield from map(_load_group, document.sections("groups"))
         return
     kind = document.text("kind") or ""
-    if kind not in _KINDS:
-        raise unknown_name("kind", kind, _KINDS, document.place("kind"))
+    if kind not in RULE_KINDS:
+        raise unknown_name("kind", kind, RULE_KINDS, document.place("kind"))
     if kind in _LISTS:
         document.refuse_unknown(("apiVersion", "kind", "metadata", "items"))
         for item in document.sections("items"):

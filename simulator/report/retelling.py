@@ -16,7 +16,7 @@ from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.errors import InputError, Place
 from simulator.report.account import Journalled
 from simulator.report.html import write_html
-from simulator.report.journal import read_journal
+from simulator.report.journal import JOURNAL, read_journal
 from simulator.report.markdown import write_markdown
 from simulator.report.unfinished import Remains, conclude_unfinished
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from simulator.report.account import Account
     from simulator.scenario.schema import Scenario
 
-JOURNAL, METRICS = "journal.jsonl", "metrics.om"
+METRICS = "metrics.om"
 
 
 def leave_page(folder: Path, followed: Followed, scenario: Scenario, ruleset: RuleSet) -> None:
