@@ -64,13 +64,15 @@ class Rehearsal:
     questions: tuple[Question, ...] = ()
     request: Request = field(default_factory=lambda: Request(""))
 
-    def inputs(self, *, is_live: bool = False) -> Inputs:
-        """Return what goes into it, for its journal."""
+    def inputs(self, verb: str = "rehearse", options: Sequence[str] = ()) -> Inputs:
+        """Return what goes into it, for its journal; the command that asked for it had some options, too."""
         watched = tuple(
             dict.fromkeys(one.query for one in criteria_of(self.ruleset.alert_names()) if one.query is not None)
         )
         scenario = self.loaded.scenario
-        return Inputs.of(self.request, scenario, self.ruleset, self.contract, watched=watched, is_live=is_live)
+        return Inputs.of(
+            self.request, scenario, self.ruleset, self.contract, watched=watched, verb=verb, options=options
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class Journalled:
             cohorts=_cohorts(by_event.get("suffered", ())),
             actions=tuple(_action(entry) for entry in by_event.get("action", ()) if entry["what"] not in NO_ACTION),
             began=float(started.get("started_at", 0.0)),
-            is_live="gameday_started" in by_event or bool(by_event.get("timeline_ended")),
+            is_live="gameday_started" in by_event,
             last=max((at for at in times if isinstance(at, int | float)), default=0.0),
         )
 

@@ -150,6 +150,8 @@ def test_metrics_that_were_cut_off_are_told_as_far_as_they_are_whole(
 ) -> None:
     folder = copy(before, tmp_path, "journal.jsonl")
     cut_journal(folder, "simulated", broken=False)
+    text = (folder / "journal.jsonl").read_text()
+    (folder / "journal.jsonl").write_text(text.replace('"rehearsal_started"', '"gameday_started"', 1))
     lines = (before / "metrics.om").read_text().splitlines(keepends=True)
     # As a game day writes them: in order of time, the last of them in the middle of a sample.
     samples = sorted((line for line in lines if not line.startswith("#")), key=lambda line: float(line.split()[-1]))
@@ -164,6 +166,15 @@ def test_metrics_that_were_cut_off_are_told_as_far_as_they_are_whole(
     assert account.followed.rules[0] is not None
     assert account.followed.rules[0].courses[0].samples[-1][0] <= account.verdict.duration_s
     assert account.verdict.verdict == "INVALID"
+
+
+def test_of_virtual_time_metrics_that_were_cut_off_are_none(before: Path, tmp_path: Path, faults: Faults) -> None:
+    folder = copy(before, tmp_path, "journal.jsonl")
+    cut_journal(folder, "simulated")
+    (folder / "metrics.om").write_bytes((before / "metrics.om").read_bytes()[:-5000])
+    account = retell(folder, faults)
+    assert account.verdict.alerts == ()
+    assert "no metrics were recorded, so no rule was evaluated" in account.verdict.reasons
 
 
 def test_an_interrupt_is_called_one(before: Path, tmp_path: Path, faults: Faults) -> None:
