@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 def inputs_of(account: Account) -> Html:
     """Return what the rehearsal was made of."""
     verdict, inputs = account.verdict, account.inputs
+    clients = str(verdict.clients)
+    if account.ended:
+        clients += f", of which {verdict.control_clients} met no injection"
     rows: list[tuple[object, object]] = [
         ("scenario", verdict.scenario),
         ("seed", verdict.seed),
         (f"{'real' if verdict.mode == 'live' else 'virtual'} time", format_duration(round(verdict.duration_s))),
-        ("clients", f"{verdict.clients}, of which {verdict.control_clients} met no injection"),
+        ("clients", clients),
     ]
     if inputs is not None:
         rows.append(("alert rules", join(map(code, inputs.rule_files), ", ") or "of a Prometheus"))

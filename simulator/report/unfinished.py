@@ -98,8 +98,10 @@ def _reasons(remains: Remains, end: float) -> list[str]:
         reasons.append("no metrics were recorded, so no rule was evaluated")
     else:
         reasons.append("the alerts below were evaluated again, over what had been recorded until then")
-    if "reached" not in names and "suffered" not in names:
-        reasons.append("whom the injections reached is not known")
+    known = "reached" in names
+    reasons.append(
+        f"whom the injections reached is {'known as far as it was told until then' if known else 'not known'}"
+    )
     return reasons
 
 

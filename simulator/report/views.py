@@ -58,7 +58,9 @@ def timeline_marks(account: Account) -> list[Mark]:
     """Return what people did and what receivers were told."""
     marks = [Mark(action.at, f"{action.who} {action.what} {action.about} {action.text}") for action in account.actions]
     marks += [
-        Mark(told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})")
+        Mark(
+            told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})", "told"
+        )
         for told in account.verdict.notifications
     ]
     return sorted(marks, key=lambda mark: mark.at)

@@ -79,6 +79,8 @@ def test_a_notification_is_a_part_of_the_time_that_it_took(desk: Desk) -> None:
     page = page_of(desk, FIRES, mode="live", digest=None, notifications=(told,), started_at_wall=1e9)
     parts = {trace["name"]: trace["x"][0] for trace in page.figure("where detection time went")["data"]}
     assert parts["group_wait and notification"] == 12
+    (marks,) = [trace for trace in page.figure("timeline")["data"] if trace["name"] == "told"]
+    assert marks["x"] == [712]
 
 
 @pytest.mark.parametrize(
