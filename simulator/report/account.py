@@ -121,7 +121,13 @@ class Journalled:
         """Return what there is to tell, once a verdict and what Prometheus had are known."""
         watched = () if self.inputs is None else self.inputs.watched
         courses = dict(zip(watched, followed.watched, strict=False))
-        facts = Facts(courses, None if self.cohorts is None else self.cohorts.looping)
+        looping = None if self.cohorts is None else self.cohorts.looping
+        rules = {
+            alert.alert: closeness.courses
+            for alert, closeness in zip(verdict.alerts, followed.rules, strict=False)
+            if closeness is not None
+        }
+        facts = Facts(courses, looping, rules)
         criteria = criteria_of({alert.alert for alert in verdict.alerts})
         return Account(
             verdict,

@@ -82,8 +82,16 @@ def test_a_run_that_ends_too_soon_cannot_tell(desk: Desk) -> None:
 
 
 def test_a_query_that_finds_nothing_or_several_series_cannot_tell(desk: Desk) -> None:
-    assert judged(desk, BELOW).detail == "the query finds nothing"
+    assert judged(desk, BELOW).detail == "nothing was found to hold it against"
     assert judged(desk, BELOW, course((0, 0.0)), course((0, 0.0))).outcome == "cannot be told"
+
+
+def test_without_a_query_it_is_held_against_the_left_side_of_the_alerts_own_rule(desk: Desk) -> None:
+    own = BELOW.model_copy(update={"query": None})
+    verdict = desk.verdict({"fires": {"alert": "Auth"}})
+    for value, outcome in ((0.01, "met"), (0.03, "not met")):
+        facts = Facts({}, 0, {"Auth": (course((0, value)),), "Stale": (course((0, 1.0)),)})
+        assert [found.outcome for found in judge_criteria(verdict, [own], facts)] == [outcome]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +131,7 @@ def test_the_shipped_criteria_are_of_shipped_alerts_and_of_chapters_that_exist()
     ("text", "problem"),
     [
         ("criteria: [{alert: A, runbook: r, says: s}]", "a criterion needs one of"),
-        ("criteria: [{alert: A, runbook: r, says: s, query: q}]", "'query' and 'below' go together"),
+        ("criteria: [{alert: A, runbook: r, says: s, stale_loops: true, query: q}]", "a 'query' needs a 'below'"),
         ("criteria: [{alert: A, runbook: r, says: s, losses: [gone]}]", "no kind of silent loss: gone"),
         ("criteria: [{alert: A, runbok: r, says: s, losses: [starved]}]", "did you mean 'runbook'?"),
     ],

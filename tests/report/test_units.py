@@ -16,7 +16,7 @@ from simulator.report.units import unit_of
         ("-rate(a[5m]) + rate(b[5m])", "per second"),
         ("sum(increase(a[10m]))", "number in 10m"),
         ("clamp_min(increase(a[1h30m]), 1)", "number in 1h30m"),
-        ("max(increase(a[5m])[1h:1m])", "number in 5m"),
+        ("max_over_time(increase(a[5m])[1h:1m])", "number in 5m"),
         ("replay_duration_ms", "ms"),
         ("up", "value"),
         ("not ( an expression", "value"),
