@@ -59,9 +59,10 @@ SETTINGS = tuple(
 SAMPLED_CELLS = 50
 
 SECONDS = Goal("sweep of 500,000 cells: 1,000 runs, 500 settings", "s", at_most=15)
+CPU = Goal("CPU time of that, Prometheus included", "s CPU", at_most=25)
 MEMORY = Goal("memory of that, Prometheus included", "MB", at_most=600)
 RATIO = Goal("times as fast as promtool for every cell", "x", at_least=1000)
-GOALS = (SECONDS, MEMORY, RATIO)
+GOALS = (SECONDS, CPU, MEMORY, RATIO)
 
 
 def simulate(level: float, seed: int) -> list[tuple[str, list[tuple[str, str]], list[float | int | None]]]:
@@ -184,8 +185,13 @@ def measure(runs: int) -> Iterator[Figure]:
         yield Figure(
             SECONDS,
             best["seconds"],
-            f"{best['fill_seconds']:.1f} s to write {RUNS} runs; {best['cpu_seconds']:.1f} s CPU of ours, "
-            f"{best['server_cpu_seconds']:.1f} s of Prometheus; {best['fired']:.0%} of the cells fire",
+            f"{best['fill_seconds']:.1f} s of them to write the runs; {best['fired']:.0%} of the cells fire",
+        )
+        least = min(results, key=_cpu_seconds)
+        yield Figure(
+            CPU,
+            _cpu_seconds(least),
+            f"{least['cpu_seconds']:.1f} s of ours, {least['server_cpu_seconds']:.1f} s of Prometheus",
         )
         ours, server = (max(result[key] for result in results) for key in ("peak_megabytes", "server_peak_megabytes"))
         yield Figure(MEMORY, ours + server, f"peaks of {ours:.0f} MB and, of Prometheus, {server:.0f} MB")
@@ -196,6 +202,11 @@ def measure(runs: int) -> Iterator[Figure]:
             each * cells / best["seconds"],
             f"{each:.3f} s a cell, by {SAMPLED_CELLS} cells that agree; {each * cells / 3600:.0f} h for all",
         )
+
+
+def _cpu_seconds(result: dict[str, Any]) -> float:
+    seconds: float = result["cpu_seconds"] + result["server_cpu_seconds"]
+    return seconds
 
 
 def _rule() -> AlertRule:

@@ -19,7 +19,8 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
-from simulator.commands import drill, fault, fleet, gameday, incidents, init, report, reproduce, serve, verify
+from simulator.audit.report import AuditReport
+from simulator.commands import audit, drill, fault, fleet, gameday, incidents, init, report, reproduce, serve, verify
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, SyncstormError, unknown_name
@@ -131,10 +132,15 @@ def knobs() -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="scenario, verdict or verification")] = "scenario",
+    what: Annotated[str, typer.Argument(help="scenario, verdict, audit or verification")] = "scenario",
 ) -> None:
-    """Write the JSON Schema of scenario files, of verdict.json, or of what verify --json prints."""
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict, "verification": Verification}
+    """Write the JSON Schema of scenario files, of verdict.json, or of what `audit --json` or `verify --json` prints."""
+    models: dict[str, type[BaseModel]] = {
+        "scenario": Scenario,
+        "verdict": Verdict,
+        "audit": AuditReport,
+        "verification": Verification,
+    }
     if what not in models:
         raise unknown_name("schema", what, models)
     print(json.dumps(models[what].model_json_schema(), indent=2))  # noqa: T201  # the output itself
@@ -172,6 +178,7 @@ serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
 report.register(app, load_faults)
+audit.register(app, load_faults)
 verify.register(app, load_faults)
 for family in (fleet, drill, fault, init):
     family.register(app)

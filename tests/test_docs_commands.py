@@ -73,6 +73,7 @@ ELSEWHERE = {
     "syncstorm fault": (
         "tests/gameday/test_gameday.py::test_faults_are_injected_listed_cleared_halted_and_released_by_hand"
     ),
+    "syncstorm audit": "tests/commands/test_audit.py::test_a_dead_alert_is_an_exit_code_of_one_in_every_form",
     "syncstorm serve": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",
     "syncstorm fleet": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",
     "syncstorm drill": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",

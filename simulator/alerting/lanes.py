@@ -21,6 +21,7 @@ import orjson
 
 from simulator.alerting.coverage import missing_selectors, selector_text
 from simulator.alerting.dependence import names_read
+from simulator.alerting.laneclock import LaneClock
 from simulator.alerting.prometheus import OwnPrometheus
 from simulator.alerting.querying import QueryRefused, understood
 from simulator.alerting.reach import reach_of, why_not_elsewhen
@@ -30,15 +31,14 @@ from simulator.durations import format_duration
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from simulator.alerting.exposition import Exposition, Labels, Series
-
-    Places = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+    from simulator.alerting.exposition import Exposition, Labels
+    from simulator.alerting.laneclock import Places
 
 ALIGNMENT_SECONDS = 3600
 """Every run starts at a multiple of this, so that evaluations and subqueries fall as they would from zero on."""
@@ -94,8 +94,7 @@ class Lanes(OwnPrometheus):
         self._runs = runs
         self._interval = evaluation_interval_seconds
         self._names = _names(exprs)
-        self._reach = reach_of(exprs, lookback_seconds)
-        quiet = self._reach.back + self._reach.ahead + _MARGIN_SECONDS
+        quiet = reach_of(exprs, lookback_seconds).farthest + _MARGIN_SECONDS
         self._spacing_ms = (math.floor((length_seconds + quiet) / ALIGNMENT_SECONDS) + 1) * ALIGNMENT_SECONDS * 1000
         self._count = 0
         self._expected: dict[str, list[int]] = {}
@@ -109,11 +108,11 @@ class Lanes(OwnPrometheus):
 
     def why_not(self, expr: str) -> str | None:
         """Return why an expression cannot be asked here, None where it can."""
-        obstacle = why_not_elsewhen(expr, ALIGNMENT_SECONDS)
+        obstacle = why_not_elsewhen(expr, ALIGNMENT_SECONDS, self._interval)
         if obstacle is not None:
             return obstacle
-        needed = reach_of([expr], self._lookback_seconds)
-        if needed | self._reach != self._reach:
+        quiet = self._spacing_ms / 1000 - self.length_seconds
+        if reach_of([expr], self._lookback_seconds).farthest + _MARGIN_SECONDS > quiet:
             return "it reads further than the runs are apart"
         if self._names is not None and not names_read(expr) <= self._names:
             return "it reads metrics that were not stored"
@@ -137,9 +136,9 @@ class Lanes(OwnPrometheus):
         obstacle = self.why_not(expr)
         if obstacle is not None:
             raise EngineError(f"many runs at once cannot answer an expression: {obstacle}")
-        clock = _Clock(self._spacing_ms, round(interval_seconds * 1000), round(phase_seconds * 1000))
+        clock = LaneClock(_START_MS, self._spacing_ms, round(interval_seconds * 1000), round(phase_seconds * 1000))
         last = self.evaluations(interval_seconds, phase_seconds) - 1
-        parts = list(clock.parts(self._count, last))
+        parts = list(clock.parts(self._count, last, _POINTS))
         threads = (os.cpu_count() or 1) + 1
         with ThreadPoolExecutor(threads) as pool:
             waiting: deque[Future[Reading]] = deque()
@@ -150,10 +149,10 @@ class Lanes(OwnPrometheus):
             while waiting:
                 yield waiting.popleft().result()
 
-    def _read(self, expr: str, clock: _Clock, part: range, last: int) -> Reading:
+    def _read(self, expr: str, clock: LaneClock, part: range, last: int) -> Reading:
         found: dict[Labels, int] = {}
         pieces: list[tuple[int, Places]] = []
-        for start, end in clock.queries(part, last):
+        for start, end in clock.queries(part, last, _POINTS):
             result = self._ask_range(expr, start, end, clock.step)
             with understood("a range"):
                 for element in result:
@@ -230,7 +229,7 @@ class Lanes(OwnPrometheus):
         parts = []
         for series in exposition.series():
             if self._names is None or series.name in self._names:
-                samples, count = _samples(writer, series)
+                samples, count = writer.written(series.values)
                 counts[series.name] += count
                 parts.append(time_series(series.name, series.labels, samples))
         for name, count in counts.items():
@@ -273,40 +272,6 @@ class Lanes(OwnPrometheus):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    """When evaluations are, in milliseconds: in which run, and which of its evaluations."""
-
-    spacing: int
-    step: int
-    phase: int
-
-    def parts(self, runs: int, last: int) -> Iterator[range]:
-        """Split the runs into those that are asked for together."""
-        together = 1
-        if self.spacing % self.step == 0:
-            together = max(1, (_POINTS - last - 1) // (self.spacing // self.step) + 1)
-        for first in range(0, runs, together):
-            yield range(first, min(first + together, runs))
-
-    def queries(self, part: range, last: int) -> Iterator[tuple[int, int]]:
-        """Yield the first and the last evaluation of each query that it takes."""
-        first = self._zero(part[0]) + self.phase
-        end = self._zero(part[-1]) + self.phase + last * self.step
-        for begin in range(first, end + 1, _POINTS * self.step):
-            yield begin, min(begin + (_POINTS - 1) * self.step, end)
-
-    def places(self, samples: Sequence[Sequence[Any]], part: range) -> Places:
-        """Return, of each sample, the run (from the part's first), the evaluation and the value."""
-        times = np.fromiter((sample[0] for sample in samples), np.float64, len(samples))
-        values = np.fromiter((float(sample[1]) for sample in samples), np.float64, len(samples))
-        since = np.rint(times * 1000).astype(np.int64) - (self._zero(part[0]) + self.phase)
-        return since // self.spacing, since % self.spacing // self.step, values
-
-    def _zero(self, run: int) -> int:
-        return _START_MS + run * self.spacing
-
-
 def _names(exprs: Iterable[str]) -> frozenset[str] | None:
     """Return the metrics that expressions read, None where it may be any."""
     found: set[str] = set()
@@ -316,14 +281,3 @@ def _names(exprs: Iterable[str]) -> frozenset[str] | None:
                 return None
             found.add(name)
     return frozenset(found)
-
-
-def _samples(writer: SampleWriter, series: Series) -> tuple[bytes, int]:
-    """Return a series' samples and markers as a request has them, and how many samples they are."""
-    values = np.array(series.values, np.float64)  # None becomes NaN
-    there = np.ones(values.size, np.bool_)
-    stale = np.zeros(values.size, np.bool_)
-    if None in series.values:
-        there = np.fromiter((value is not None for value in series.values), np.bool_, values.size)
-        stale[1:] = there[:-1] & ~there[1:]
-    return writer.samples(values, there, stale), int(there.sum())

@@ -29,6 +29,11 @@ class Reach:
     back: float = 0.0
     ahead: float = 0.0
 
+    @property
+    def farthest(self) -> float:
+        """Return the greater of the two."""
+        return max(self.back, self.ahead)
+
     def __or__(self, other: Reach) -> Reach:
         """Return what covers both."""
         return Reach(max(self.back, other.back), max(self.ahead, other.ahead))
@@ -43,10 +48,11 @@ def reach_of(exprs: Iterable[str], lookback_seconds: float) -> Reach:
     return whole
 
 
-def why_not_elsewhen(expr: str, alignment_seconds: float) -> str | None:
+def why_not_elsewhen(expr: str, alignment_seconds: float, step_seconds: float) -> str | None:
     """Return why an expression would answer otherwise if its whole run were at another time, None where it would not.
 
-    `alignment_seconds` is what the run's start is a multiple of, in either case.
+    `alignment_seconds` is what the run's start is a multiple of, in either case, `step_seconds` the step of
+    subqueries that name none.
     """
     tree = parse(expr)
     if tree is None:
@@ -58,11 +64,11 @@ def why_not_elsewhen(expr: str, alignment_seconds: float) -> str | None:
             case promql.Call() if node.func.name in _CALENDAR:
                 found.append(f"it reads the clock by {node.func.name}()")
             case promql.SubqueryExpr():
-                step = None if node.step is None else node.step.total_seconds()
+                step = step_seconds if node.step is None else node.step.total_seconds()
                 if node.at is not None:
                     found.append("it is bound to a time by @")
-                elif step and round(alignment_seconds * 1000) % round(step * 1000):
-                    found.append(f"the steps of its subquery, {step:g} s, do not divide an hour")
+                elif round(alignment_seconds * 1000) % round(step * 1000):
+                    found.append(f"the steps of its subquery, {step:g} s, do not divide {alignment_seconds:g} s")
         return True
 
     promql.walk(tree, visit)

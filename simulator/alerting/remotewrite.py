@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +40,16 @@ class SampleWriter:
         shifts = 7 * np.arange(_TIME_BYTES)
         self._rows[:, _TIME] = times_ms[:, None] >> shifts & 0x7F
         self._rows[:, _TIME.start : _TIME.stop - 1] |= 0x80
+
+    def written(self, values: Sequence[float | int | None]) -> tuple[bytes, int]:
+        """Return a series' samples with a marker wherever it goes away, and how many are no markers."""
+        numbers = np.array(values, np.float64)  # None becomes NaN
+        there = np.ones(numbers.size, np.bool_)
+        stale = np.zeros(numbers.size, np.bool_)
+        if None in values:
+            there = np.fromiter((value is not None for value in values), np.bool_, numbers.size)
+            stale[1:] = there[:-1] & ~there[1:]
+        return self.samples(numbers, there, stale), int(there.sum())
 
     def samples(self, values: NDArray[np.float64], there: NDArray[np.bool_], stale: NDArray[np.bool_]) -> bytes:
         """Return a series' samples: its values where it is `there`, markers where it is `stale`."""

@@ -88,10 +88,11 @@ def retell(folder: Path, faults: Mapping[str, type[Fault]]) -> Account:
     began = round(journalled.began, 3)
     end = verdict.duration_s if verdict is not None else max(journalled.last, (metrics.last or began) - began)
     clock = Clock(round(end, 3), scenario.monitoring.evaluation_interval)
-    with _prometheus(folder / METRICS, metrics) as prometheus:
+    interval = clock.evaluation_interval_seconds
+    with _prometheus(folder / METRICS, metrics, interval) as prometheus:
         if verdict is None:
             recorded = _recorded_until(metrics, began, end, scenario)
-            clock = Clock(recorded, clock.evaluation_interval_seconds)
+            clock = Clock(recorded, interval)
             remains = Remains(journalled, scenario, ruleset, prometheus, clock)
             verdict = conclude_unfinished(remains, faults, end=round(end, 3))
         followed = follow(prometheus, ruleset, inputs.watched, clock, began=began)
@@ -130,12 +131,14 @@ def _recorded_until(metrics: RecordedMetrics, began: float, end: float, scenario
 
 
 @contextmanager
-def _prometheus(file: Path, metrics: RecordedMetrics) -> Iterator[PrivatePrometheus]:
+def _prometheus(
+    file: Path, metrics: RecordedMetrics, evaluation_interval_seconds: float
+) -> Iterator[PrivatePrometheus]:
     """Run a Prometheus that holds the samples; of a file that was cut off, those that are whole."""
     with tempfile.TemporaryDirectory(prefix="syncstorm-") as temporary:
         if not metrics.is_whole:
             file = Path(temporary) / METRICS
             metrics.write(file)
-        with PrivatePrometheus(file) as prometheus:
+        with PrivatePrometheus(file, evaluation_interval_seconds=evaluation_interval_seconds) as prometheus:
             fill(prometheus, metrics.by_target())
             yield prometheus

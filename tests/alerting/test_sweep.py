@@ -190,6 +190,8 @@ def test_a_window_where_there_is_none_is_refused(lanes: Watched) -> None:
 def test_truths_have_to_be_those_of_the_runs(lanes: Watched) -> None:
     with pytest.raises(EngineError, match="1 truths for 5 runs"):
         sweep(lanes, RULE, [Setting(1, None, 0)], TRUTHS[:1], interval_seconds=15)
+    with pytest.raises(EngineError, match="longer than 600 s"):
+        sweep(lanes, RULE, [Setting(1, None, 0)], [Truth(None, None, 601.0)] * 5, interval_seconds=15)
 
 
 def test_alerts_that_become_the_same_by_the_rules_labels_are_an_error_if_both_are_there(lanes: Watched) -> None:

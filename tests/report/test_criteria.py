@@ -9,6 +9,7 @@ import pytest
 
 from simulator.alerting.closeness import Course
 from simulator.alerting.rules import load_rules
+from simulator.audit.runbooks import load_runbooks
 from simulator.errors import InputError
 from simulator.report.criteria import Criterion, Facts, judge_criteria, load_criteria
 from simulator.report.verdict import SilentLosses
@@ -125,6 +126,17 @@ def test_the_shipped_criteria_are_of_shipped_alerts_and_of_chapters_that_exist()
     known = load_rules([data_folder() / "rules" / "openagents-runtime.yaml"]).alerts()
     chapters = {rule.alert: rule.annotations["runbook"] for rule in known}
     assert {one.alert: one.runbook for one in load_criteria()}.items() <= chapters.items()
+
+
+def test_a_bound_that_a_runbook_has_in_its_front_matter_is_the_same_here() -> None:
+    exits = {
+        placed.criterion.alert: (placed.criterion.below, placed.criterion.for_seconds)
+        for placed in load_runbooks(data_folder() / "runbooks").criteria
+        if placed.criterion.kind == "exit"
+    }
+    ours = {one.alert: (one.below, one.for_) for one in load_criteria() if one.below is not None}
+    assert ours
+    assert ours.items() <= exits.items()
 
 
 @pytest.mark.parametrize(
