@@ -20,7 +20,20 @@ from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
 from simulator.audit.report import AuditReport
-from simulator.commands import audit, drill, fault, fleet, gameday, incidents, init, reproduce, serve, tune, verify
+from simulator.commands import (
+    audit,
+    drill,
+    fault,
+    fleet,
+    gameday,
+    incidents,
+    init,
+    report,
+    reproduce,
+    serve,
+    tune,
+    verify,
+)
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, SyncstormError, unknown_name
@@ -179,6 +192,7 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
+report.register(app, load_faults)
 audit.register(app, load_faults)
 tune.register(app, load_faults)
 verify.register(app, load_faults)

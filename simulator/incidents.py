@@ -68,5 +68,5 @@ def _prepare(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, typ
 def _rehearse(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> Row:
     prepared = _prepare(batch, name, load_faults)
     scenario = prepared.loaded.scenario
-    verdict = rehearsals.run(prepared, batch.out / scenario.scenario)
+    verdict = rehearsals.run(prepared, batch.out / scenario.scenario, with_page=False)
     return make_row(verdict, scenario.source, scenario.published)

@@ -24,7 +24,7 @@ from simulator.report.criteria import criteria_of
 from simulator.report.decision import Evidence, decide
 from simulator.report.inputs import EVENT as INPUTS
 from simulator.report.inputs import Inputs, Request
-from simulator.report.journal import Journal
+from simulator.report.journal import JOURNAL, Journal
 from simulator.report.markdown import write_markdown
 from simulator.report.retelling import fingerprint, leave_page
 from simulator.report.story import tell
@@ -64,13 +64,15 @@ class Rehearsal:
     questions: tuple[Question, ...] = ()
     request: Request = field(default_factory=lambda: Request(""))
 
-    def inputs(self, *, is_live: bool = False) -> Inputs:
-        """Return what goes into it, for its journal."""
+    def inputs(self, verb: str = "rehearse", options: Sequence[str] = ()) -> Inputs:
+        """Return what goes into it, for its journal; the command that asked for it had some options, too."""
         watched = tuple(
             dict.fromkeys(one.query for one in criteria_of(self.ruleset.alert_names()) if one.query is not None)
         )
         scenario = self.loaded.scenario
-        return Inputs.of(self.request, scenario, self.ruleset, self.contract, watched=watched, is_live=is_live)
+        return Inputs.of(
+            self.request, scenario, self.ruleset, self.contract, watched=watched, verb=verb, options=options
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +124,6 @@ class Performance:
     exposition: Exposition
 
 
-JOURNAL = "journal.jsonl"
-"""The file that every folder of a rehearsal has."""
-
 FOLDER = "rehearsals"
 """Where rehearsals leave their files, a folder for each, if nobody says otherwise."""
 
@@ -142,17 +141,22 @@ def folders(prepared: Sequence[Rehearsal], out: Path) -> list[Path]:
     return [out / name for name in names]
 
 
-def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
+def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None, *, with_page: bool = True) -> Verdict:
     """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
+
+    Without its page, which is large, `syncstorm report` can still make it.
 
     Raises:
         InputError: the folder cannot be written, or a fault or a knob needs a live system.
     """
-    return perform(rehearsal, out, progress).verdict
+    done = perform(rehearsal, out, progress)
+    if with_page:
+        leave_page(out, Followed.of(done.evidence.timeline), done.evidence.scenario, rehearsal.ruleset)
+    return done.verdict
 
 
 def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Performance:
-    """Run a rehearsal as `run` does, for those who judge its samples again.
+    """Run a rehearsal as `run` does, without its page, for those who judge its samples again.
 
     Raises:
         InputError: as `run`.
@@ -191,7 +195,6 @@ def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -
         )
         verdict = decide(evidence)
         conclude(verdict, journal, out)
-    leave_page(out, Followed.of(timeline), scenario, rehearsal.ruleset)
     return Performance(verdict, evidence, exposition)
 
 

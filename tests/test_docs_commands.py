@@ -65,6 +65,10 @@ ELSEWHERE = {
         "tests/commands/test_tune.py::"
         "test_a_change_is_recommended_that_pages_before_a_total_outage_of_eight_minutes_is_over"
     ),
+    "syncstorm report": "tests/commands/test_report.py::test_a_report_is_built_again_and_shown",
+    "syncstorm compare": (
+        "tests/commands/test_report.py::test_two_rehearsals_are_shown_side_by_side_and_left_as_a_page"
+    ),
     "syncstorm verify": "tests/test_docs_ci.py::test_a_command_prints_what_the_page_shows",
     "syncstorm verify auth-key-drift": ("tests/test_docs_ci.py::test_a_scenario_without_rules_is_held_against_its_own"),
     "syncstorm gameday": (

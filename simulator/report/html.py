@@ -8,7 +8,8 @@ from simulator.durations import format_duration
 from simulator.report.charts import draw_alert, draw_cohorts, draw_detection, draw_matrix, draw_timeline
 from simulator.report.delays import delays_of
 from simulator.report.evidence import exit_criteria, follow_up, inputs_of, people, reproduce, verification
-from simulator.report.page import Html, bullets, chart, code, element, join, section, table, write_page
+from simulator.report.findings import describe_span
+from simulator.report.page import Html, breakable, bullets, chart, code, element, join, section, table, write_page
 from simulator.report.views import (
     alert_view,
     closeness_at,
@@ -83,19 +84,25 @@ def _outcomes(account: Account) -> list[Html]:
     verdict = account.verdict
     if not verdict.injections:
         return [element("p", "Nothing was injected.")]
-    return [element("ol", *(element("li", _outcome(entry, verdict)) for entry in verdict.injections))]
+    return [element("ol", *(element("li", _outcome(entry, account)) for entry in verdict.injections))]
 
 
-def _outcome(entry: InjectionEntry, verdict: Verdict) -> Html:
+def _outcome(entry: InjectionEntry, account: Account) -> Html:
+    verdict = account.verdict
     when = f"at {format_duration(entry.at_s)}"
     if entry.until_s > entry.at_s:
         when = f"from {format_duration(entry.at_s)} to {format_duration(round(entry.until_s, 3))}"
     parameters = ", ".join(f"{name} {value}" for name, value in entry.parameters.items())
     seen = [alert for alert in verdict.alerts if any(e.injection == entry.id for e in alert.episodes)]
-    reached = f"Level {entry.level:g}, {when}: reached {entry.touched} of {verdict.clients} clients."
+    whom = f"reached {entry.touched} of {verdict.clients} clients"
+    if not account.ended and not entry.touched:
+        whom = "whom it reached is not known"
+    reached = f"Level {entry.level:g}, {when}: {whom}."
     lines = [f"{reached} Parameters: {parameters}." if parameters else reached]
-    lines += [_saw(alert, entry) for alert in seen] or ["No alert saw it."]
-    return join((element("strong", entry.id), bullets(lines)))
+    lines += [_saw(alert, entry) for alert in seen] or [
+        "No alert saw it." if account.ended else "As far as is known, no alert saw it."
+    ]
+    return join((element("strong", breakable(entry.id)), bullets(lines)))
 
 
 def _saw(alert: AlertEntry, entry: InjectionEntry) -> str:
@@ -132,7 +139,7 @@ def _alerts(account: Account) -> list[Html]:
         if not has_chart(alert, closeness):
             continue
         rule = account.rules[number] if number < len(account.rules) else None
-        parts.append(element("h3", alert.alert))
+        parts.append(element("h3", breakable(alert.alert)))
         if rule is not None:
             held = f", for {format_duration(rule.for_seconds)}" if rule.for_seconds else ""
             parts.append(element("p", code(" ".join(rule.expr.split())), held, class_="dim"))
@@ -144,14 +151,15 @@ def _alerts(account: Account) -> list[Html]:
 
 
 def _say(alert: AlertEntry) -> str:
-    times = (("pending", alert.pending_at_s), ("firing", alert.firing_at_s), ("resolved", alert.resolved_at_s))
+    over = "resolved" if alert.state == "fired" else "dropped"
+    times = (("pending", alert.pending_at_s), ("firing", alert.firing_at_s), (over, alert.resolved_at_s))
     known = [f"{word} at {format_duration(at)}" for word, at in times if at is not None]
     nearest = "" if alert.nearest is None or alert.threshold is None else f" It came to {alert.nearest:.4g}"
     nearest += f", and the threshold is {alert.threshold:g}." if nearest else ""
-    late = ""
+    late = "".join(f" It saw nothing {describe_span(span)}." for span in alert.blind_s)
     if alert.lateness_s is not None:
         word = "after the incident was over" if alert.lateness_s > 0 else "before the incident was over"
-        late = f" It fired {format_duration(abs(alert.lateness_s))} {word}."
+        late += f" It fired {format_duration(abs(alert.lateness_s))} {word}."
     return f"{alert.state.replace('_', ' ').capitalize()}{': ' if known else ''}{', '.join(known)}.{nearest}{late}"
 
 
@@ -208,5 +216,5 @@ def _not_covered(verdict: Verdict) -> Html:
 def _why_blind(alert: AlertEntry) -> Html:
     if alert.missing:
         return join(("nothing matched ", join(map(code, alert.missing), ", ")))
-    gone = ", ".join(f"from {format_duration(a)} to {format_duration(b)}" for a, b in alert.blind_s)
+    gone = ", ".join(map(describe_span, alert.blind_s))
     return join((f"no data {gone}" if gone else alert.note or "no data",))

@@ -6,6 +6,8 @@ Whatever is no `Html` is escaped, so that a text of a user's stays a text.
 from __future__ import annotations
 
 import html
+import re
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from simulator.report.charts.style import Figure
+
+
+_SEAM = re.compile(r"([a-z0-9](?=[A-Z])|[_/.#](?=\w))")
+"""After what a long name may be broken."""
 
 
 class Html(str):
@@ -39,8 +45,14 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 
 
 def code(text: object) -> Html:
-    """Return a name or a piece of text that people could type."""
-    return element("code", text)
+    """Return a name or a piece of text that people could type; where it may be broken, it breaks between its words."""
+    shown = str(text)
+    return element("code", shown if " " in shown else breakable(shown))
+
+
+def breakable(text: str) -> Html:
+    """Return a long name that may be broken between its words, and not within one."""
+    return Html(_SEAM.sub(r"\1<wbr>", html.escape(text)))
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
@@ -49,10 +61,8 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
     if not body:
         return Html()
     top = element("thead", element("tr", *(element("th", cell, scope="col") for cell in head))) if any(head) else ""
-    return element(
-        "div", element("table", top, element("tbody", *body)), class_="wide", tabindex="0", role="region",
-        aria_label="table",
-    )  # fmt: skip
+    whole = element("table", top, element("tbody", *body), class_="" if top else "keys")
+    return element("div", whole, class_="wide", tabindex="0", role="region", aria_label="table")
 
 
 def bullets(items: Iterable[object]) -> Html:
@@ -68,14 +78,14 @@ def section(title: str, *inside: object) -> Html:
     return element("section", element("h2", title), body, id=anchor) if body else Html()
 
 
-def chart(figure: Figure, name: str) -> Html:
-    """Return a place for a chart and its data; `name` says what it shows, to people who do not see it."""
+def chart(figure: Figure, label: str) -> Html:
+    """Return a place for a chart and its data; `label` says what it shows, to people who do not see it."""
     height = str(int(figure["layout"]["height"]))
     # No `<` is left in it, so that nothing in it can end the element.
     data = Html(orjson.dumps(figure).decode().replace("<", "\\u003c"))
     return element(
         "figure",
-        element("div", class_="plot", role="img", aria_label=name, style=f"min-height:{height}px"),
+        element("div", class_="plot", role="img", aria_label=label, style=f"min-height:{height}px"),
         element("script", data, type="application/json", class_="figure"),
     )
 
@@ -111,6 +121,7 @@ def _read(name: str) -> str:
     return (files("simulator.report") / name).read_text(encoding="utf-8")
 
 
+@cache
 def _plotly() -> str:
     """Return plotly.js as the package `plotly` brings it along; importing that package would take far longer."""
     source = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")

@@ -58,15 +58,18 @@ def timeline_marks(account: Account) -> list[Mark]:
     """Return what people did and what receivers were told."""
     marks = [Mark(action.at, f"{action.who} {action.what} {action.about} {action.text}") for action in account.actions]
     marks += [
-        Mark(told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})")
+        Mark(
+            told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})", "told"
+        )
         for told in account.verdict.notifications
     ]
     return sorted(marks, key=lambda mark: mark.at)
 
 
 def has_chart(alert: AlertEntry, closeness: Closeness | None) -> bool:
-    """Whether there is anything to draw of an alert: a state or a series."""
-    return bool(alert.episodes or alert.blind_s or (closeness is not None and closeness.courses))
+    """Whether there is anything to draw of an alert: a state or a series; without data there is none worth a look."""
+    seen = alert.state != "no_data" and closeness is not None and closeness.courses
+    return bool(alert.episodes or alert.blind_s or seen)
 
 
 def alert_view(account: Account, number: int) -> AlertView:
@@ -93,8 +96,8 @@ def closeness_at(account: Account, number: int) -> Closeness | None:
 
 def unit_at(account: Account, number: int) -> str:
     """Return what a rule's left side is measured in."""
-    whole = dissect(account.rules[number].expr).whole if number < len(account.rules) else None
-    return "value" if whole is None else unit_of(whole.expr)
+    bound = dissect(account.rules[number].expr).whole if number < len(account.rules) else None
+    return "value" if bound is None else unit_of(bound.expr)
 
 
 def levels_of(closeness: Closeness | None, prefix: str = "", *, dashed: bool = False) -> tuple[Level, ...]:
@@ -125,7 +128,7 @@ def _curve(course: Course, duration: float, prefix: str, *, dashed: bool) -> Cur
         times.append(at)
         values.append(None if math.isnan(value) else value)
     labels = ", ".join(f"{name}={value}" for name, value in course.labels if name != "__name__")
-    return Curve(prefix + (labels or "left side of the rule"), tuple(times), tuple(values), dashed)
+    return Curve(prefix + (labels or "rule's left side"), tuple(times), tuple(values), dashed)
 
 
 def matrix_cells(verdict: Verdict) -> list[Cell]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from simulator.alerting.rules import RULE_KINDS
 from simulator.documents import load_documents
 from simulator.errors import InputError, Place, unknown_name
-from simulator.rehearsal import JOURNAL
+from simulator.report.journal import JOURNAL
 from simulator.scenario.schema import Scenario
 from simulator.shipped import INCIDENT, find_scenario, list_shipped
 

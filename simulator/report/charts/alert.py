@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _CURVE_PIXELS = 230
 _LABEL_PIXELS = 14
 _MOST_INJECTION_LANES = 4
+_EDGE = 0.1
+_ENTRY_PIXELS, _ENTRY_CHARACTERS = 98, 18
 _MOST_LABELLED = 4
 """So many episodes have their times written out; those of the others show where a pointer rests."""
 
@@ -41,7 +43,15 @@ def draw_alert(view: AlertView) -> Figure:
     texts = list(_times(view))
     top = 30 + _LABEL_PIXELS * (1 + max((level for _, _, level in texts), default=0))
     labels = [
-        text_at(at, 1, text, yref="paper", yanchor="bottom", yshift=2 + _LABEL_PIXELS * level)
+        text_at(
+            at,
+            1,
+            text,
+            yref="paper",
+            yanchor="bottom",
+            yshift=2 + _LABEL_PIXELS * level,
+            xanchor=_anchor(at / view.duration_seconds),
+        )
         for at, text, level in texts
     ]
     return {
@@ -51,8 +61,8 @@ def draw_alert(view: AlertView) -> Figure:
             *bars_of(lanes, view.duration_seconds, axis="y2"),
         ],
         "layout": layout(
-            top + 84 + lanes_pixels + _CURVE_PIXELS,
-            margin={"l": 60, "r": 20, "t": top, "b": 84},
+            top + 130 + lanes_pixels + _CURVE_PIXELS,
+            margin={"l": 60, "r": 20, "t": top, "b": 130},
             xaxis=time_axis(view.duration_seconds, anchor="y2"),
             yaxis={
                 "domain": [share + 0.02, 1],
@@ -67,7 +77,7 @@ def draw_alert(view: AlertView) -> Figure:
             annotations=[*names_of(lanes, yref="y2"), *labels],
             shapes=[*_injected(view), *(line_at(at, colour=THRESHOLD) for at, _, _ in texts)],
             barmode="overlay",
-            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0},
+            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 11}, **_entries(view)},
             hovermode="closest",
         ),
     }
@@ -110,6 +120,17 @@ def _range(view: AlertView) -> list[float]:
     low, high = min(found), max(found)
     room = (high - low or 1.0) * 0.08
     return [low - room if low < 0 else 0.0, high + room]
+
+
+def _anchor(place: float) -> str:
+    """Return which side of a text stands at its time, so that none is cut off at the edges of a narrow screen."""
+    return "left" if place < _EDGE else "right" if place > 1 - _EDGE else "center"
+
+
+def _entries(view: AlertView) -> dict[str, Any]:
+    """Return how wide the legend's entries are: side by side on a narrow screen, if no name is too long for that."""
+    longest = max((len(curve.name) for curve in view.curves), default=0)
+    return {"entrywidth": _ENTRY_PIXELS} if longest <= _ENTRY_CHARACTERS else {}
 
 
 def _injection_lanes(view: AlertView) -> list[Lane]:

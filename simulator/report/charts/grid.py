@@ -68,7 +68,7 @@ def draw_matrix(cells: Sequence[Cell]) -> Figure:
             yaxis=rows_axis(len(alerts)),
             annotations=[*names_of([Lane(alert, ()) for alert in alerts]), *texts],
             barmode="overlay",
-            margin={"l": 12, "r": 20, "t": 24, "b": 72},
+            margin={"l": 20, "r": 20, "t": 24, "b": 72},
             legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
             hovermode="closest",
         ),
