@@ -39,6 +39,7 @@ def _run(*arguments: str, code: int = 0) -> str:
         (["--rules", "one.yaml", "calm", "two.yaml"], ["--rules", "one.yaml", "calm", "two.yaml"]),
         (["--set", "a=1", "b.c=2", "--json"], ["--set", "a=1", "--set", "b.c=2", "--json"]),
         (["--set", "a=1", "calm"], ["--set", "a=1", "calm"]),
+        (["--sweep", "level=0.1,1", "for=5m"], ["--sweep", "level=0.1,1", "--sweep", "for=5m"]),
         (["--seed", "3", "calm"], ["--seed", "3", "calm"]),
         (["--profile", "a=0.5", "b=0.5"], ["--profile", "a=0.5", "--profile", "b=0.5"]),
     ],
