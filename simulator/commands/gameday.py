@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from simulator import rehearsal as rehearsals
+from simulator.commands.console import ConsolePort, open_console
 from simulator.commands.options import (
     DEFAULT_LEASE,
     ENDLESS_SECONDS,
@@ -25,6 +27,8 @@ from simulator.commands.options import (
     say_control,
     state_folder,
 )
+from simulator.console.process import check_installed
+from simulator.console.spec import ConsoleSpec
 from simulator.errors import EngineError, InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up
@@ -42,6 +46,9 @@ if TYPE_CHECKING:
     from simulator.rehearsal import Rehearsal
 
 CALM = "calm"
+GOODBYE_SECONDS = 3.0
+"""So long its pages can hear what a game day came to."""
+
 STARTING = Text("starting; Prometheus takes ten seconds and a scrape interval to find everything", "dim")
 
 
@@ -84,11 +91,17 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         own_clients: Annotated[
             int | None, typer.Option(min=0, help="How many of the clients run here; the others come over the bus.")
         ] = None,
+        with_console: Annotated[
+            bool, typer.Option("--console", help="Serve a page for facilitators, and one for participants.")
+        ] = False,
+        console_port: ConsolePort = 0,
     ) -> None:
         """Run a scenario in real time, with real sockets, a real Prometheus and a real Alertmanager.
 
         Without a scenario it stays calm and waits for faults by hand, until you stop it.
         """
+        if with_console:
+            check_installed()
         faults = load_faults()
         overrides = _overrides(settings or [], seed, scenario)
         own = _look_up(prometheus, rules, alertmanager)
@@ -125,9 +138,11 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             own_clients=own_clients,
             bus_url=bus,
             bus_token=bus_token,
+            linger_seconds=GOODBYE_SECONDS if with_console else 0.0,
             **chosen,
         )
-        _refuse_busy(control_port)
+        for busy in (control_port, console_port) if with_console else (control_port,):
+            _refuse_busy(busy)
         console = Console(highlight=False)
         show_token = token is None
         if prometheus is not None:
@@ -135,6 +150,10 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
 
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
+            if with_console:
+                joined = options.participant_token
+                spec = ConsoleSpec(url=url, token=shown, participant_token=joined, port=console_port)
+                open_console(stack, console, spec)
 
         def on_missing(clients: str, commands: Sequence[str]) -> None:
             console.print(
@@ -143,7 +162,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             for line in commands:
                 console.print(f"  {line}", markup=False, soft_wrap=True)
 
-        with Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
+        with ExitStack() as stack, Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))

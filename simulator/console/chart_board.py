@@ -1,0 +1,70 @@
+"""All charts of a page: first what the alerts see, then the system's own figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nicegui import ui
+
+from simulator.console.charts import figure
+from simulator.console.rows import heading, say
+
+if TYPE_CHECKING:
+    from simulator.console.hub import Curve
+    from simulator.console.look import Look
+
+
+class ChartBoard:
+    """Charts appear with their first value, and are sent again only where a point or a band has come."""
+
+    def __init__(self) -> None:
+        self._charts: dict[str, _Chart] = {}
+        heading("What the alerts see")
+        self._quiet = ui.label("No rule has data yet.").classes("quiet")
+        self._of_alerts = ui.element("div").classes("charts")
+        heading("What the system says of itself")
+        self._of_system = ui.element("div").classes("charts")
+
+    def update(self, look: Look) -> None:
+        """Show a moment."""
+        for key, curve in list(look.curves.items()):
+            if key not in self._charts and curve.has_points:
+                with self._of_alerts if curve.info.of_alert else self._of_system:
+                    self._charts[key] = _Chart(curve)
+            if key in self._charts:
+                self._charts[key].update(curve, look)
+        self._quiet.set_visibility(not any(curve.info.of_alert and curve.has_points for curve in look.curves.values()))
+
+
+class _Chart:
+    def __init__(self, curve: Curve) -> None:
+        self._drawn: object = None
+        info = curve.info
+        with ui.element("figure").classes("chart"):
+            with ui.element("figcaption").classes("line"):
+                ui.label(info.title).classes("strong")
+                unit = info.unit.replace("ratio", "%")
+                text = unit if info.threshold is None else f"fires {info.operator} {info.threshold:g}"
+                ui.label(text).classes("quiet grow")
+                self._last = ui.label().classes("strong")
+            self._plot = ui.plotly({"data": [], "layout": {"height": 190}, "config": {"displayModeBar": False}})
+            self._plot.props(f'role=img aria-label="{_plain(info.title)}"')
+
+    def update(self, curve: Curve, look: Look) -> None:
+        stretches = [alert.stretches for alert in look.alerts if alert.key == curve.info.key]
+        state = (curve.version, stretches, look.injections)
+        if state == self._drawn:
+            return
+        self._drawn = state
+        say(self._last, _newest(curve))
+        self._plot.update_figure(figure(curve, look))
+
+
+def _newest(curve: Curve) -> str:
+    scale, sign = (100.0, " %") if "ratio" in curve.info.unit else (1.0, "")
+    last = [points[-1][1] for points in curve.lines.values() if points]
+    return ", ".join("–" if value is None else f"{value * scale:.3g}{sign}" for value in last[:3])
+
+
+def _plain(text: str) -> str:
+    return text.replace("\\", "").replace('"', "'")
