@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import quote
 
 import typer
 from rich.console import Console
 
-from simulator.commands.options import ControlUrl, Token
+from simulator.commands.options import ControlUrl, Token, refuse_busy
 from simulator.console.process import ConsoleProcess, check_installed
 from simulator.console.spec import ConsoleSpec
 from simulator.control.day_client import FacilitatorClient
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
-    from contextlib import ExitStack
+    from types import TracebackType
+
+    from simulator.gameday.options import Options
 
 ConsolePort = Annotated[int, typer.Option(min=0, max=65535, help="The page's port; 0 for any.")]
 
@@ -35,14 +38,38 @@ def register(app: typer.Typer) -> None:
             process.wait()
 
 
-def open_console(stack: ExitStack, console: Console, spec: ConsoleSpec) -> None:
-    """Start the page until the stack ends, and say how to open it.
+class Pages:
+    """The page beside a game day, if there is to be one, from `open` until the end; a context manager.
 
     Raises:
-        EngineError: it did not start.
+        InputError: at once, where the console is not installed.
+        EngineError: at once, where its port is taken; from `open`, where it does not start.
     """
-    process = stack.enter_context(ConsoleProcess(spec))
-    say_links(console, process.url, spec)
+
+    def __init__(self, console: Console, options: Options, port: int | None) -> None:
+        self._console = console
+        self._options = options
+        self._port = port
+        self._stack = ExitStack()
+        if port is not None:
+            check_installed()
+            refuse_busy(port)
+
+    def open(self, url: str) -> None:
+        """Start the page of the control API at a URL, and say how to open it."""
+        if self._port is None:
+            return
+        tokens = {"token": self._options.token, "participant_token": self._options.participant_token}
+        spec = ConsoleSpec(url=url, port=self._port, **tokens)
+        say_links(self._console, self._stack.enter_context(ConsoleProcess(spec)).url, spec)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
 
 
 def say_links(console: Console, url: str, spec: ConsoleSpec) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from simulator import rehearsal as rehearsals
-from simulator.commands.console import ConsolePort, open_console
+from simulator.commands.console import ConsolePort, Pages
 from simulator.commands.options import (
     DEFAULT_LEASE,
     ENDLESS_SECONDS,
@@ -24,12 +22,11 @@ from simulator.commands.options import (
     Lease,
     duration_of,
     parse_overrides,
+    refuse_busy,
     say_control,
     state_folder,
 )
-from simulator.console.process import check_installed
-from simulator.console.spec import ConsoleSpec
-from simulator.errors import EngineError, InputError, Place
+from simulator.errors import InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up
 from simulator.gameday.options import Options
@@ -100,8 +97,6 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
 
         Without a scenario it stays calm and waits for faults by hand, until you stop it.
         """
-        if with_console:
-            check_installed()
         faults = load_faults()
         overrides = _overrides(settings or [], seed, scenario)
         own = _look_up(prometheus, rules, alertmanager)
@@ -138,22 +133,19 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             own_clients=own_clients,
             bus_url=bus,
             bus_token=bus_token,
-            linger_seconds=GOODBYE_SECONDS if with_console else 0.0,
+            linger_seconds=with_console * GOODBYE_SECONDS,
             **chosen,
         )
-        for busy in (control_port, console_port) if with_console else (control_port,):
-            _refuse_busy(busy)
+        refuse_busy(control_port)
         console = Console(highlight=False)
+        pages = Pages(console, options, console_port if with_console else None)
         show_token = token is None
         if prometheus is not None:
             console.print("your Prometheus is only read; what its rules fire goes where its own Alertmanager sends it")
 
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
-            if with_console:
-                joined = options.participant_token
-                spec = ConsoleSpec(url=url, token=shown, participant_token=joined, port=console_port)
-                open_console(stack, console, spec)
+            pages.open(url)
 
         def on_missing(clients: str, commands: Sequence[str]) -> None:
             console.print(
@@ -162,7 +154,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             for line in commands:
                 console.print(f"  {line}", markup=False, soft_wrap=True)
 
-        with ExitStack() as stack, Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
+        with pages, Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))
@@ -182,14 +174,6 @@ def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path |
             problem = f"does not go with {LOOKED_UP}: your Prometheus has its own"
             raise InputError(problem, Place(flag), f"leave out {flag}")
     return look_up(url)
-
-
-def _refuse_busy(port: int) -> None:
-    """Refuse a port that somebody has, before everything else is started: the control API comes last."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise EngineError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}") from None
 
 
 def _check_own_clients(own: int | None, prepared: Rehearsal, bus: str | None, access_secret: str | None) -> None:

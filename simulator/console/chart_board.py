@@ -63,7 +63,7 @@ class _Chart:
 def _newest(curve: Curve) -> str:
     scale, sign = (100.0, " %") if "ratio" in curve.info.unit else (1.0, "")
     last = [points[-1][1] for points in curve.lines.values() if points]
-    return ", ".join("–" if value is None else f"{value * scale:.3g}{sign}" for value in last[:3])
+    return ", ".join("-" if value is None else f"{value * scale:.3g}{sign}" for value in last[:3])
 
 
 def _plain(text: str) -> str:

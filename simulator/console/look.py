@@ -96,7 +96,7 @@ def clock(seconds: float) -> str:
 
 def length(seconds: float | None) -> str:
     """Return a duration in whole seconds, a dash where there is none."""
-    return "–" if seconds is None else format_duration(round(max(0.0, seconds)))
+    return "-" if seconds is None else format_duration(round(max(0.0, seconds)))
 
 
 def number(text: str) -> str:

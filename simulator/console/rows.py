@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from nicegui.element import Element
 
 _Item = TypeVar("_Item")
-_Shown = TypeVar("_Shown", contravariant=True)
+_Shown_contra = TypeVar("_Shown_contra", contravariant=True)
 
 
-class Row(Protocol[_Shown]):
+class Row(Protocol[_Shown_contra]):
     """One row: its outermost element, and how it shows another state of its item."""
 
     element: Element
 
-    def update(self, item: _Shown) -> None:
+    def update(self, item: _Shown_contra) -> None:
         """Show the item as it is now."""
 
 

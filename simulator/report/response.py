@@ -83,7 +83,5 @@ def respond(
 
 def _first(deeds: Sequence[Deed], what: str, alert: str, since: float, until: float) -> float | None:
     """Return when somebody first did something about an alert, from one time to before another."""
-    fitting = (
-        deed.at for deed in deeds if deed.what == what and deed.about in ("", alert) and since <= deed.at < until
-    )
-    return min(fitting, default=None)
+    fitting = (deed for deed in deeds if deed.what == what and deed.about in ("", alert))
+    return min((deed.at for deed in fitting if since <= deed.at < until), default=None)
