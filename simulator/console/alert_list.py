@@ -63,12 +63,14 @@ class _Card:
                 self._state = ui.label().classes("chip")
                 ui.label(alert.alert).classes("strong grow")
                 self._left = ui.label().classes("left")
-            self._meter = ui.linear_progress(0, show_value=False, size="6px").props("aria-hidden=true")
+            self._meter = ui.linear_progress(0, show_value=False, size="6px", color=None).props("aria-hidden=true")
             self._summary = ui.label()
             self._facts = ui.label().classes("quiet")
             with ui.element("div").classes("line"):
-                self._acknowledge = ui.button("Acknowledge", on_click=lambda: on_acknowledge(self._alert))
-                self._acknowledge.props(f'dense aria-label="Acknowledge {alert.alert}"')
+                self._acknowledge = ui.button(
+                    "Acknowledge", on_click=lambda: on_acknowledge(self._alert), color="warning"
+                )
+                self._acknowledge.props(f'dense text-color=dark aria-label="Acknowledge {alert.alert}"')
                 self._taken = ui.label("acknowledged").classes("chip taken")
                 runbook = ui.button("Runbook", on_click=lambda: on_runbook(self._alert)).props("dense outline")
                 runbook.set_visibility(bool(alert.runbook))

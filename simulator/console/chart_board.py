@@ -1,4 +1,4 @@
-"""All charts of a page: first what the alerts see, then the system's own figures."""
+"""A board of charts: of what the alerts see, or of the system's own figures."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
 class ChartBoard:
     """Charts appear with their first value, and are sent again only where a point or a band has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str, quiet: str, *, of_alerts: bool) -> None:
         self._charts: dict[str, _Chart] = {}
-        heading("What the alerts see")
-        self._quiet = ui.label("No rule has data yet.").classes("quiet")
-        self._of_alerts = ui.element("div").classes("charts")
-        heading("What the system says of itself")
-        self._of_system = ui.element("div").classes("charts")
+        self._of_alerts = of_alerts
+        heading(title)
+        self._quiet = ui.label(quiet).classes("quiet")
+        self._box = ui.element("div").classes("charts")
 
     def update(self, look: Look) -> None:
         """Show a moment."""
-        for key, curve in list(look.curves.items()):
+        for key, curve in look.curves.items():
+            if curve.info.of_alert != self._of_alerts:
+                continue
             if key not in self._charts and curve.has_points:
-                with self._of_alerts if curve.info.of_alert else self._of_system:
+                with self._box:
                     self._charts[key] = _Chart(curve)
             if key in self._charts:
                 self._charts[key].update(curve, look)
-        self._quiet.set_visibility(not any(curve.info.of_alert and curve.has_points for curve in look.curves.values()))
+        self._quiet.set_visibility(not self._charts)
 
 
 class _Chart:

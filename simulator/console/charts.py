@@ -25,7 +25,11 @@ BANDS = {"pending": "rgba(224,160,32,0.22)", "firing": "rgba(214,60,50,0.25)", "
 def figure(curve: Curve, look: Look) -> dict[str, Any]:
     """Return a chart as Plotly takes it; times are seconds since the run's start, shown as minutes and seconds."""
     start, end = look.window
-    lines = [(label, _thin([p for p in points if p[0] >= start])) for label, points in curve.lines.items()]
+    names = _names(list(curve.lines))
+    lines = [
+        (name, _thin([point for point in points if point[0] >= start]))
+        for name, points in zip(names, curve.lines.values(), strict=True)
+    ]
     info = curve.info
     scale = 100.0 if "ratio" in info.unit else 1.0
     data = [
@@ -63,6 +67,13 @@ def figure(curve: Curve, look: Look) -> dict[str, Any]:
     return {"data": data, "layout": layout, "config": {"displayModeBar": False, "responsive": True}}
 
 
+def _names(labels: list[str]) -> list[str]:
+    """Return what tells the lines apart: their labels without those that all of them have."""
+    parts = [label.split(", ") for label in labels]
+    common = set.intersection(*map(set, parts)) if len(parts) > 1 else set()
+    return [", ".join(part for part in own if part not in common) for own in parts]
+
+
 def _bands(curve: Curve, look: Look) -> Iterable[dict[str, Any]]:
     start, end = look.window
     spans = [("injected", told.began_s, told.ended_s) for told in look.injections]
@@ -70,7 +81,7 @@ def _bands(curve: Curve, look: Look) -> Iterable[dict[str, Any]]:
         if alert.key == curve.info.key:
             spans += [(stretch.state, stretch.began_s, stretch.ended_s) for stretch in alert.stretches]
     for kind, began, ended in spans:
-        x0, x1 = max(began, start), end if ended is None else ended
+        x0, x1 = max(began, start), look.now if ended is None else ended
         if x1 > start:
             yield {
                 "type": "rect",

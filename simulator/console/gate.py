@@ -29,7 +29,8 @@ _HEADERS = {
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    # Without any referrer, browsers would not say which page a form comes from either.
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
 _LOGIN_PAGE = resources.files("simulator.console").joinpath("login.html").read_text(encoding="utf-8")

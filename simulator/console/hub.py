@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -12,6 +11,7 @@ from simulator.control.day_client import FacilitatorClient, OnCallClient
 from simulator.errors import SyncstormError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from simulator.console.spec import ConsoleSpec
@@ -26,12 +26,12 @@ _OVERLAP_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Curve:
     """One chart's points, as far as they are kept; `version` rises with every new one."""
 
     info: SeriesInfo
-    lines: dict[str, deque[Point]] = field(default_factory=dict)
+    lines: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     version: int = 0
 
     @property
@@ -39,14 +39,15 @@ class Curve:
         """Whether it has a value anywhere."""
         return any(value is not None for points in self.lines.values() for _, value in points)
 
-    def extend(self, info: SeriesInfo) -> None:
-        """Take the points that are new."""
-        self.info = info
+    def extended(self, info: SeriesInfo) -> Curve:
+        """Return it with the points that are new."""
+        lines, version = dict(self.lines), self.version
         for line in info.lines:
-            points = self.lines.setdefault(line.label, deque(maxlen=MOST_POINTS))
-            new = [point for point in line.points if not points or point[0] > points[-1][0]]
-            points.extend(new)
-            self.version += bool(new)
+            points = lines.get(line.label, ())
+            new = tuple(point for point in line.points if not points or point[0] > points[-1][0])
+            lines[line.label] = (*points, *new)[-MOST_POINTS:]
+            version += bool(new)
+        return Curve(info, lines, version)
 
 
 class Hub:
@@ -60,7 +61,7 @@ class Hub:
         self.participant = OnCallClient(spec.url, spec.participant_token)
         self.gameday: GamedayInfo | None = None
         self.oncall: OnCallInfo | None = None
-        self.curves: dict[str, Curve] = {}
+        self.curves: Mapping[str, Curve] = {}
         self.faults: dict[str, FaultInfo] = {}
         self.problem = ""
         """Why the game day could not be asked the last time; empty if it could."""
@@ -113,8 +114,8 @@ class Hub:
         self._looks += 1
         page = self.participant.series(_FROM_THE_START if everything else self._told_until - _OVERLAP_SECONDS)
         self._told_until = page.now_s
-        for info in page.series:
-            self.curves.setdefault(info.key, Curve(info)).extend(info)
+        # Pages read it meanwhile, on another thread: it is replaced, not changed.
+        self.curves = {info.key: self.curves.get(info.key, Curve(info)).extended(info) for info in page.series}
 
     def _take_chapters(self) -> None:
         assert self.oncall is not None

@@ -134,9 +134,9 @@ class InjectForm:
 def _dose(label: str, hint: str, on_change: Any) -> ui.slider:
     with ui.element("div").classes("dose"):
         with ui.element("div").classes("line"):
-            ui.label(label).classes("strong")
-            ui.label(hint).classes("quiet grow")
-            shown = ui.label("100 %")
+            ui.label(label).classes("strong grow")
+            shown = ui.label("100 %").classes("strong")
+        ui.label(hint).classes("quiet")
         slider = ui.slider(min=0.0, max=1.0, step=0.05, value=1.0, on_change=on_change)
         slider.props(f'aria-label="{label}"')
         slider.on_value_change(lambda event: shown.set_text(f"{event.value:.0%}".replace("%", " %")))

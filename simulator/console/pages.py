@@ -99,6 +99,8 @@ def _watching(hub: Hub, session: Session, do: Do) -> Iterator[Callable[[Look], N
         heading("Timeline")
         yield Timeline().update
     with _panel():
+        yield ChartBoard("What the alerts see", "No rule has data yet.", of_alerts=True).update
+    with _panel():
         heading("Runbook")
         runbook = RunbookPanel(hub, session)
         yield runbook.update
@@ -108,7 +110,7 @@ def _watching(hub: Hub, session: Session, do: Do) -> Iterator[Callable[[Look], N
         heading("Response")
         yield Responses().update
     with _panel():
-        yield ChartBoard().update
+        yield ChartBoard("What the system says of itself", "No process has reported yet.", of_alerts=False).update
 
 
 def _panel() -> ui.element:

@@ -115,7 +115,7 @@ class _Times:
             ("to mitigate", response.mitigate_seconds),
         )
         for label, (what, seconds) in zip(self._labels, times, strict=True):
-            say(label, f"{length(seconds)} {what}")
+            say(label, f"{what}: {'open' if seconds is None else length(seconds)}")
 
 
 class Coaching:

@@ -47,9 +47,7 @@ def draw(look: Look) -> str:
     if not rows and not marks:
         return "<p class='quiet'>Nothing has happened yet.</p>"
     start, end = look.window
-    axis = "".join(
-        f"<span style='left:{part * 25}%'>{clock(start + (end - start) * part / 4)}</span>" for part in range(5)
-    )
+    axis = "".join(f"<span>{clock(start + (end - start) * part / 4)}</span>" for part in range(5))
     return f"<div class='rows'>{''.join(rows)}{marks}</div><div class='axis' aria-hidden='true'>{axis}</div>"
 
 
@@ -57,7 +55,7 @@ def _row(label: str, spans: Iterable[tuple[str, float, float | None]], look: Loo
     start, end = look.window
     bars, said = [], []
     for kind, began, ended in spans:
-        until = end if ended is None else ended
+        until = look.now if ended is None else ended
         said.append(f"{kind} from {clock(began)}" + ("" if ended is None else f" to {clock(ended)}"))
         if until >= start:
             left = 100 * (max(began, start) - start) / (end - start)

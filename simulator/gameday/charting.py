@@ -115,9 +115,9 @@ class SystemCurves:
         "connections": ("Connections", "count", ("sockets", "clients")),
         "handshakes": ("Handshakes", "per second", ("accepted", "refused")),
         "reconnects": ("Reconnects", "per second", ("reconnects",)),
-        "auth_failures": ("Auth failures", "ratio of the last minute's handshakes", ("refused",)),
-        "timeouts": ("Timeouts", "in the last minute", ("timeouts",)),
-        "stale_cursors": ("Stale cursors", "in the last minute", ("stale cursors",)),
+        "auth_failures": ("Auth failures", "ratio, last minute", ("refused",)),
+        "timeouts": ("Timeouts", "last minute", ("timeouts",)),
+        "stale_cursors": ("Stale cursors", "last minute", ("stale cursors",)),
     }
 
     def __init__(self) -> None:
