@@ -3,7 +3,7 @@
 set -eu
 umask 077
 
-: "${MQTT_USER:?run syncstorm init}" "${MQTT_PASSWORD:?run syncstorm init}"
+: "${MQTT_USER:?run syncstorm secrets}" "${MQTT_PASSWORD:?run syncstorm secrets}"
 printf '%s:%s\n' "$MQTT_USER" "$MQTT_PASSWORD" >/run/mosquitto/passwords
 mosquitto_passwd -U /run/mosquitto/passwords
 # What the health check logs in with.

@@ -30,12 +30,24 @@ LabelName = Annotated[str, Field(pattern=r"^_?[a-zA-Z][a-zA-Z0-9_]*$")]
 
 
 class Metric(BaseModel):
-    """The name of one instrument, and the name of each of its labels."""
+    """The name of one instrument, the name of each of its labels, and those of its labels' values that differ.
+
+    `values` has, by the instrument's own label, what somebody calls its values: `status: {error: refused}`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: MetricName
     labels: dict[str, LabelName] = {}
+    values: dict[str, dict[str, Annotated[str, Field(min_length=1)]]] = {}
+
+    def value(self, label: str, own: str) -> str:
+        """Return what a value of an instrument's label is called."""
+        return self.values.get(label, {}).get(own, own)
+
+    def own_value(self, label: str, called: str) -> str:
+        """Return the instrument's own value that is called so."""
+        return next((own for own, name in self.values.get(label, {}).items() if name == called), called)
 
 
 class Contract(BaseModel):
@@ -122,7 +134,7 @@ class Contract(BaseModel):
         names = [*targets, *(look.label(instrument.name, label, metric.labels[label]) for label in instrument.labels)]
         if len(set(names)) < len(names):
             raise InputError(f"a label of {instrument.name} was renamed to one that its series have already")
-        own = look.labels(instrument, metric.labels, key)
+        own = look.labels(instrument, metric.labels, key, metric.values)
         return family, sample, tuple(sorted({**targets, **own}.items()))
 
     def _up(self, failed: Sequence[frozenset[str]]) -> Family:
@@ -149,6 +161,7 @@ def load_contract(name: str, place: Place | None = None, folder: Path | None = N
     except ValidationError as invalid:
         raise _explain(invalid, document) from None
     _check_instruments(contract, document)
+    _check_values(contract, document)
     _check_names(contract, document)
     _check_conditions(contract, document)
     return contract
@@ -178,6 +191,24 @@ def _check_instruments(contract: Contract, document: Document) -> None:
         processes = {instrument.process for instrument in INSTRUMENTS.values()}
         if target not in processes:
             raise unknown_name("target", target, processes, document.place(("targets", target)))
+
+
+def _check_values(contract: Contract, document: Document) -> None:
+    """Refuse values of labels that do not exist, and those that would make one series of two."""
+    for name, metric in contract.metrics.items():
+        instrument, path = INSTRUMENTS[name], ("metrics", name, "values")
+        for label, values in metric.values.items():
+            if label not in instrument.labels:
+                raise unknown_name(f"label of {name}", label, instrument.labels, document.place((*path, label)))
+            known = instrument.values_of(label)
+            for own, called in values.items():
+                place = document.place((*path, label, own))
+                if known and own not in known:
+                    raise unknown_name(f"value of {name}'s {label}", own, known, place)
+                others = [metric.value(label, other) for other in {*known, *values} - {own}]
+                if called in others:
+                    problem = f"two values of {name}'s {label} would be called '{called}'"
+                    raise InputError(problem, place, "give each a name of its own: what they count stays apart")
 
 
 def _check_names(contract: Contract, document: Document) -> None:

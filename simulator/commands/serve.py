@@ -1,8 +1,7 @@
-"""`syncstorm serve` and `syncstorm init`: the sync server alone, and the secrets of a system in containers."""
+"""`syncstorm serve`: the sync server alone."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,6 @@ from simulator.commands.options import (
     state_folder,
 )
 from simulator.control.guard import new_token
-from simulator.control.secrets_file import write_secrets
 from simulator.drivers.live.issuer import derive_access
 from simulator.errors import InputError, Place
 from simulator.gameday.secret import run_secret_of
@@ -105,12 +103,3 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             console.print(problem, markup=False, soft_wrap=True)
 
         serve(service, run_secret, load_faults(), on_ready=on_ready, on_problem=on_problem)
-
-    @app.command()
-    def init(
-        folder: Annotated[Path, typer.Argument(help="Where docker-compose.yml is.")] = Path(),
-        *,
-        force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    ) -> None:
-        """Make the `.env` with new secrets that docker compose needs."""
-        Console().print(f"wrote {write_secrets(folder / '.env', force=force)}", markup=False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BYTES = 32
-_HEADER = "# Made by `syncstorm init`; docker compose reads it. Keep it out of version control."
+_HEADER = "# Made by `syncstorm secrets`; docker compose reads it. Keep it out of version control."
 
 
 def write_secrets(path: Path, *, force: bool = False) -> Path:

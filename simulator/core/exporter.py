@@ -38,10 +38,20 @@ class Look:
         """Return the name of an instrument's label that a contract calls `name`."""
         return self.renames.get(f"{instrument}.{label}", name)
 
-    def labels(self, instrument: Instrument, names: Mapping[str, str], key: Key) -> dict[str, str]:
-        """Return the labels of a series by the names that they have; one that was merged away is not there."""
+    def labels(
+        self,
+        instrument: Instrument,
+        names: Mapping[str, str],
+        key: Key,
+        values: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> dict[str, str]:
+        """Return the labels of a series by the names that they have; one that was merged away is not there.
+
+        `values` has, by label, the values that a contract calls otherwise.
+        """
+        others = values or {}
         own = {
-            self.label(instrument.name, label, names[label]): value
+            self.label(instrument.name, label, names[label]): others.get(label, {}).get(value, value)
             for label, value in zip(instrument.labels, key[1:], strict=False)
             if value
         }

@@ -73,6 +73,17 @@ class Instrument:
     initial: tuple[tuple[str, ...], ...] = ()
     process: Process = "server"
 
+    def values_of(self, label: str) -> frozenset[str]:
+        """Return every value that a label can have; none where that is not known beforehand."""
+        if label in _OPEN_LABELS:
+            return frozenset()
+        place = self.labels.index(label)
+        return frozenset(values[place] for values in self.initial)
+
+
+_OPEN_LABELS = ("app_version",)
+"""Labels whose values are a scenario's."""
+
 
 INSTRUMENTS: dict[str, Instrument] = {
     instrument.name: instrument

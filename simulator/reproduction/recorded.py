@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from simulator.alerting.contract import Contract
+    from simulator.alerting.contract import Contract, Metric
     from simulator.alerting.querying import Matrix, PrometheusApi
     from simulator.core.metrics import Key
     from simulator.core.recording import Recording
@@ -174,17 +174,19 @@ def _growth(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a sample's name stands for: an instrument, and where each of its labels is found."""
+    """What a sample's name stands for: an instrument, and what a contract calls its labels and their values."""
 
     instrument: str
-    labels: tuple[str, ...]
+    metric: Metric
     suffix: tuple[str, ...]
 
     def key(self, labels: Mapping[str, str]) -> Key | None:
         """Return the series that a sample with these labels belongs to; None if one of its labels is missing."""
-        if any(label not in labels for label in self.labels):
+        names = [(own, self.metric.labels[own]) for own in INSTRUMENTS[self.instrument].labels]
+        if any(name not in labels for _, name in names):
             return None
-        return (self.instrument, *(labels[label] for label in self.labels), *self.suffix)
+        values = (self.metric.own_value(own, labels[name]) for own, name in names)
+        return (self.instrument, *values, *self.suffix)
 
 
 def _meanings(contract: Contract) -> dict[str, _Meaning]:
@@ -193,8 +195,7 @@ def _meanings(contract: Contract) -> dict[str, _Meaning]:
         instrument = INSTRUMENTS[name]
         if instrument.kind == "gauge":
             continue
-        labels = tuple(metric.labels[label] for label in instrument.labels)
         for sample in contract.metric_names(name):
             suffix = (sample.rpartition("_")[2],) if instrument.kind == "summary" else ()
-            found[sample] = _Meaning(name, labels, suffix)
+            found[sample] = _Meaning(name, metric, suffix)
     return found

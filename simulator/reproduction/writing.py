@@ -93,7 +93,8 @@ def _measure(counter: CounterFit, contract: Contract, duration: float) -> dict[s
     instrument, metric = INSTRUMENTS[name], contract.metrics[name]
     sample = f"{metric.name}_{values.pop()}" if instrument.kind == "summary" else metric.name
     labels = ",".join(
-        f'{metric.labels[label]}="{value}"' for label, value in zip(instrument.labels, values, strict=True)
+        f'{metric.labels[label]}="{metric.value(label, value)}"'
+        for label, value in zip(instrument.labels, values, strict=True)
     )
     return {
         "measures": {

@@ -247,3 +247,53 @@ def test_what_does_not_fit_is_one_line_with_its_place(tmp_path: Path, text: str,
 def test_a_misspelt_contract_is_answered_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="did you mean 'openagents-runtime'"):
         load_contract("openagents-runtme")
+
+
+OWN = """
+contract: own
+metrics:
+  socket_auth:
+    name: handshakes_total
+    labels: {status: outcome, reason_class: reason}
+    values: {status: {ok: accepted, error: refused}}
+"""
+
+
+def own_contract(folder: Path, text: str) -> Contract:
+    file = folder / "own.yaml"
+    file.write_text(text)
+    return load_contract(str(file))
+
+
+def test_a_contract_says_what_values_of_labels_are_called(tmp_path: Path) -> None:
+    contract = own_contract(tmp_path, OWN)
+    key, other = ("socket_auth", "error", "unknown_kid"), ("socket_auth", "ok", "authorized")
+    recording = Recording(15.0, 5.0)
+    recording.add(5.0, {key: 3, other: 4})
+
+    exposed = contract.expose(recording).families[1].series
+
+    assert [(dict(one.labels), list(one.values)) for one in exposed] == [
+        ({"outcome": "accepted", "reason": "authorized"}, [4]),
+        ({"outcome": "refused", "reason": "unknown_kid"}, [3]),
+    ]
+    assert contract.metrics["socket_auth"].own_value("status", "refused") == "error"
+    assert contract.metrics["socket_auth"].own_value("reason_class", "unknown_kid") == "unknown_kid"
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ("{stauts: {error: refused}}", r"unknown label of socket_auth 'stauts' \(did you mean 'status'\?\)"),
+        ("{status: {errror: refused}}", r"unknown value of socket_auth's status 'errror' \(did you mean 'error'\?\)"),
+        ("{status: {error: ok}}", "two values of socket_auth's status would be called 'ok'"),
+        ("{status: {error: refused, ok: refused}}", "two values of socket_auth's status would be called 'refused'"),
+        ("{status: {error: ''}}", "'' does not fit"),
+    ],
+)
+def test_values_that_cannot_be_told_apart_or_do_not_exist_are_refused(
+    tmp_path: Path, values: str, problem: str
+) -> None:
+    with pytest.raises(InputError, match=problem) as refused:
+        own_contract(tmp_path, OWN.replace("{status: {ok: accepted, error: refused}}", values))
+    assert refused.value.place.line == 7

@@ -124,8 +124,3 @@ def test_options_that_do_not_fit_are_named(arguments: str, complaint: str) -> No
 
 def test_a_control_api_that_is_not_there_is_named() -> None:
     assert "127.0.0.1:9" in refuse("fault", "list", "--url", "http://127.0.0.1:9", code=3)
-
-
-def test_secrets_are_made_once(tmp_path: Path) -> None:
-    assert CliRunner().invoke(app, ["init", str(tmp_path)]).exit_code == 0
-    assert "--force" in refuse("init", str(tmp_path))

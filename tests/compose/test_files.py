@@ -101,7 +101,7 @@ def test_no_secret_has_a_default() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
     for name, rest in re.findall(r"\$\{(\w*(?:TOKEN|SECRET|PASSWORD|USER))([^}]*)\}", text):
-        assert rest == ":?run syncstorm init", name
+        assert rest == ":?run syncstorm secrets", name
 
 
 def test_git_and_docker_ignore_the_secrets() -> None:
@@ -193,4 +193,4 @@ def test_compose_accepts_the_file_with_secrets_and_says_what_to_do_without(
 
     assert with_secrets.returncode == 0, with_secrets.stderr
     assert without.returncode != 0
-    assert "run syncstorm init" in without.stderr
+    assert "run syncstorm secrets" in without.stderr

@@ -6,7 +6,7 @@ nothing. So a counter whose name does not end so goes out without a type, and Pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -26,10 +26,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Exposed(TypedDict):
-    """The name that an instrument is exposed under, and the name of each of its labels."""
+    """The name that an instrument is exposed under, the name of each of its labels, and values with another name."""
 
     name: str
     labels: Mapping[str, str]
+    values: NotRequired[Mapping[str, Mapping[str, str]]]
 
 
 Names = dict[str, Exposed]
@@ -85,5 +86,5 @@ def _make_family(instrument: Instrument, exposed: Exposed, series: Iterable[tupl
     family = Metric(name.removesuffix("_total") if kind == "counter" else name, instrument.help, kind)
     for key, value in series:
         sample = f"{name}_{key[-1]}" if kind == "summary" else name
-        family.add_sample(sample, look.labels(instrument, exposed["labels"], key), value)
+        family.add_sample(sample, look.labels(instrument, exposed["labels"], key, exposed.get("values")), value)
     return family

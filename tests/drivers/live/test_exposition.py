@@ -125,3 +125,18 @@ def test_the_page_shows_what_the_server_counted(run_live: RunLive) -> None:
         assert b"Content-Type: text/plain; version=0.0.4; charset=utf-8" in answer
 
     run_live(script, names=NAMES)
+
+
+def test_values_that_a_contract_calls_otherwise_come_out_under_those_names() -> None:
+    metrics = Metrics()
+    metrics.add(("socket_auth", "error", "unknown_kid"), 7)
+    own: Names = {
+        "socket_auth": {
+            "name": "handshakes_total",
+            "labels": {"status": "outcome", "reason_class": "reason"},
+            "values": {"status": {"error": "refused"}},
+        }
+    }
+    found = samples(scrape(metrics, names=own))
+    assert found["handshakes_total", frozenset({("outcome", "refused"), ("reason", "unknown_kid")})] == 7
+    assert found["handshakes_total", frozenset({("outcome", "ok"), ("reason", "authorized")})] == 0

@@ -132,7 +132,8 @@ def test_clients_that_are_refused_come_back_by_their_profile_and_are_noted_as_ha
 def test_a_dropped_connection_is_opened_again_from_its_cursor(run_live: RunLive) -> None:
     async def script(bench: LiveBench) -> None:
         bench.server.publish("a")
-        async with _fleet_on(bench) as fleet:
+        # With heartbeats as far apart as this nobody else hangs up, however slow the machine is.
+        async with _fleet_on(bench, profile=replace(QUICK, heartbeat_interval_seconds=10.0)) as fleet:
             await _until(lambda: fleet.states() == {"live": SIZE})
             drop = DropConnections(Share(0.5))
             fleet.strike("drop", drop)
