@@ -20,7 +20,7 @@ from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
 from simulator.commands import console as console_command
-from simulator.commands import drill, fault, fleet, gameday, incidents, init, reproduce, serve
+from simulator.commands import drill, fault, fleet, gameday, incidents, init, report, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
@@ -171,6 +171,7 @@ gameday.register(app, load_faults)
 serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
+report.register(app, load_faults)
 for family in (fleet, drill, fault, init, console_command):
     family.register(app)
 

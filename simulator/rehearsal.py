@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator import __version__
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.borrowed import UserPrometheus
 from simulator.alerting.contract import load_contract
+from simulator.alerting.following import Followed
 from simulator.alerting.judge import judge
 from simulator.alerting.measuring import Question
 from simulator.alerting.querying import QueryRefused
@@ -18,9 +19,14 @@ from simulator.alerting.rules import load_rules
 from simulator.drivers.virtual import run_virtual
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, unknown_name
+from simulator.report.account import describe_cohorts
+from simulator.report.criteria import criteria_of
 from simulator.report.decision import Evidence, decide
+from simulator.report.inputs import EVENT as INPUTS
+from simulator.report.inputs import Inputs, Request
 from simulator.report.journal import Journal
 from simulator.report.markdown import write_markdown
+from simulator.report.retelling import fingerprint, leave_page
 from simulator.report.story import tell
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import ExpectFires, ExpectMeasures, ExpectSilent
@@ -56,6 +62,15 @@ class Rehearsal:
     ruleset: RuleSet
     contract: Contract
     questions: tuple[Question, ...] = ()
+    request: Request = field(default_factory=lambda: Request(""))
+
+    def inputs(self, *, is_live: bool = False) -> Inputs:
+        """Return what goes into it, for its journal."""
+        watched = tuple(
+            dict.fromkeys(one.query for one in criteria_of(self.ruleset.alert_names()) if one.query is not None)
+        )
+        scenario = self.loaded.scenario
+        return Inputs.of(self.request, scenario, self.ruleset, self.contract, watched=watched, is_live=is_live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,7 @@ def prepare(  # noqa: PLR0913  # what a user may choose
         InputError: something does not exist, does not parse or does not fit.
         EngineError: a Prometheus that an envelope is read from does not answer.
     """
+    request = Request(scenario, tuple(map(str, rules)), tuple((overrides or {}).items()))
     loaded = read_traces(load_scenario(scenario, overrides), _ask_range)
     injections = list_injections(loaded, faults)
     ruleset = ruleset or load_rules(rules or _rule_files(loaded))
@@ -94,7 +110,7 @@ def prepare(  # noqa: PLR0913  # what a user may choose
     place = loaded.place(("monitoring", "contract"))
     contract = load_contract(monitoring.contract, place, _folder(loaded))
     plan = make_plan(loaded, injections, contract.settings())
-    return Rehearsal(loaded, injections, plan, ruleset, contract, questions)
+    return Rehearsal(loaded, injections, plan, ruleset, contract, questions, request)
 
 
 def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
@@ -109,15 +125,19 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
     make_folder(out)
     with Journal(out / "journal.jsonl") as journal:
         journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
+        inputs = rehearsal.inputs()
+        journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
         started = time.perf_counter()
         simulated = _simulate(rehearsal, journal, progress)
         exposition = rehearsal.contract.expose(simulated.recording)
         write_openmetrics(exposition, out / "metrics.om")
         simulate_seconds = time.perf_counter() - started
-        journal.write(scenario.duration, "simulated", digest=simulated.recording.digest())
+        digest = simulated.recording.digest()
+        journal.write(scenario.duration, "simulated", digest=digest, metrics=fingerprint(out / "metrics.om"))
+        journal.write(None, "suffered", **_describe_suffered(simulated, scenario.fleet.clients))
         progress.on_judging()
         started = time.perf_counter()
-        timeline, trouble = _evaluate(rehearsal, exposition, out)
+        timeline, trouble = _evaluate(rehearsal, exposition, out, inputs.watched)
         verdict = decide(
             Evidence(
                 scenario=scenario,
@@ -125,7 +145,7 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
                 contract=rehearsal.contract,
                 ruleset=rehearsal.ruleset,
                 reached=simulated.reached,
-                digest=simulated.recording.digest(),
+                digest=digest,
                 timeline=timeline,
                 trouble=trouble,
                 simulate_seconds=simulate_seconds,
@@ -134,6 +154,7 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
             )
         )
         conclude(verdict, journal, out)
+    leave_page(out, Followed.of(timeline), scenario, rehearsal.ruleset)
     return verdict
 
 
@@ -147,7 +168,16 @@ def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run
     return run_virtual(rehearsal.plan, on_note=note, on_progress=progress.on_virtual_time)
 
 
-def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[AlertTimeline | None, tuple[str, ...]]:
+def _describe_suffered(simulated: Run, clients: int) -> dict[str, Any]:
+    suffered = simulated.suffered
+    looping = None if suffered.looping is None else len(suffered.looping)
+    affected = set().union(*simulated.reached.touched.values())
+    return describe_cohorts(affected, clients, suffered.harmed_at, looping)
+
+
+def _evaluate(
+    rehearsal: Rehearsal, exposition: Exposition, out: Path, watched: Sequence[str]
+) -> tuple[AlertTimeline | None, tuple[str, ...]]:
     """Return the alert timeline, or why there is none."""
     scenario = rehearsal.loaded.scenario
     try:
@@ -158,6 +188,7 @@ def _evaluate(rehearsal: Rehearsal, exposition: Exposition, out: Path) -> tuple[
             duration_seconds=scenario.duration,
             out_dir=out,
             questions=rehearsal.questions,
+            watched=watched,
         )
     except EngineError as error:
         return None, (str(error),)
@@ -170,12 +201,13 @@ def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
         if happening.event in ("pending", "FIRING", "resolved", "dropped", "data gone", "data back"):
             event = happening.event.lower().replace(" ", "_")
             journal.write(happening.at, f"alert_{event}", alert=happening.subject)
-    journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons)
+    entry = verdict.model_dump(mode="json")
+    journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons, entry=entry)
     (out / "verdict.json").write_text(verdict.to_json(), encoding="utf-8")
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")
 
 
-_OUTPUTS = ("verdict.json", "report.md", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
+_OUTPUTS = ("verdict.json", "report.md", "report.html", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
 
 
 def make_folder(out: Path) -> None:

@@ -11,7 +11,8 @@ import promql_parser as promql
 from simulator.alerting.sight import parse
 
 if TYPE_CHECKING:
-    from simulator.alerting.querying import PrometheusApi
+    from simulator.alerting.exposition import Labels
+    from simulator.alerting.querying import Matrix, PrometheusApi
 
 _UPWARDS = {">": True, ">=": True, "<": False, "<=": False}
 
@@ -26,12 +27,24 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """What a query had at each evaluation of a run, for one label set: seconds since its start, and the value then."""
+
+    labels: Labels
+    samples: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Closeness:
-    """The extreme that an expression reached in the direction of its threshold; None where it had no value."""
+    """The extreme that an expression reached in the direction of its threshold; None where it had no value.
+
+    `courses` are those of its left side, the ones that came nearest first.
+    """
 
     comparison: str
     threshold: float
     extreme: float | None
+    courses: tuple[Course, ...] = ()
 
 
 def comparison_of(expr: str) -> Comparison | None:
@@ -54,10 +67,29 @@ def closeness_of(
     comparison = comparison_of(expr)
     if comparison is None:
         return None
-    found = prometheus.query_range(comparison.expr, began, began + last, interval)
-    values = [value for _, samples in found for _, text in samples if not math.isnan(value := float(text))]
-    choose = max if _UPWARDS[comparison.operator] else min
-    return Closeness(comparison.operator, comparison.threshold, choose(values, default=None))
+    found = courses_of(prometheus.query_range(comparison.expr, began, began + last, interval), began)
+    upwards = _UPWARDS[comparison.operator]
+    choose = max if upwards else min
+    far = -math.inf if upwards else math.inf
+
+    def nearest(course: Course) -> float:
+        return choose((value for _, value in course.samples if not math.isnan(value)), default=far)
+
+    values = [value for course in found for _, value in course.samples if not math.isnan(value)]
+    ordered = sorted(found, key=nearest, reverse=upwards)
+    return Closeness(comparison.operator, comparison.threshold, choose(values, default=None), tuple(ordered))
+
+
+def courses_of(answer: Matrix, began: float = 0.0) -> tuple[Course, ...]:
+    """Return an answer of Prometheus as courses of a run that began at a time, sorted by their labels."""
+    found = [
+        Course(
+            tuple(sorted(labels.items())),
+            tuple((round(at - began, 3), float(value)) for at, value in samples),
+        )
+        for labels, samples in answer
+    ]
+    return tuple(sorted(found, key=lambda course: course.labels))
 
 
 def _number(expr: promql.Expr) -> float | None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.certify import Clock, certify
 from simulator.alerting.evaluation import Evaluation
+from simulator.alerting.filling import fill
+from simulator.alerting.following import watch
 from simulator.alerting.measuring import measure
 from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.alerting.rules import check_rules
-from simulator.alerting.staleness import stale_markers
 from simulator.alerting.timeline import AlertTimeline
 from simulator.alerting.toolchain import find_tool
-from simulator.durations import format_duration
-from simulator.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +33,13 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
     duration_seconds: float,
     out_dir: Path,
     questions: Sequence[Question] = (),
+    watched: Sequence[str] = (),
     lookback_seconds: float = 300.0,
 ) -> AlertTimeline:
     """Evaluate every alerting rule over a whole run, at 0, one interval, two intervals, and so on.
 
-    `questions` are asked of the same Prometheus. Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`.
+    `questions` are asked of the same Prometheus, and queries to be `watched` are followed over the run.
+    Writes `metrics.om`, `promtool*.yaml` and `rules*.yaml` to `out_dir`.
     Groups with an interval of their own are evaluated at that one.
 
     Raises:
@@ -54,30 +55,13 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
         write_openmetrics(exposition, metrics)
         with PrivatePrometheus(metrics, lookback_seconds=lookback_seconds) as prometheus:
             checked.result()
-            _fill(prometheus, exposition)
+            fill(prometheus, (exposition,))
             evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)
             timelines = evaluation.timelines()
             names = evaluation.names()
             step = exposition.scrape_interval_seconds
             measured = measure(prometheus, questions, end=duration_seconds, step=step)
+            courses = watch(prometheus, watched, clock)
             version = prometheus.version
     certification = certify(timelines, ruleset, exposition, clock, names=names, out_dir=out_dir, promtool=promtool)
-    return AlertTimeline(timelines, "prometheus", version, certification, measured=measured)
-
-
-def _fill(prometheus: PrivatePrometheus, exposition: Exposition) -> None:
-    """Add the stale markers, and make sure that no sample was lost on the way."""
-    markers = stale_markers(exposition)
-    if markers is not None:
-        prometheus.write(markers)
-    expected = exposition.sample_count()
-    end = exposition.times[-1] if exposition.times else 0.0
-    # From before zero: whether a range includes its left end depends on Prometheus' version.
-    # A metric at a time: without their names, series of two metrics could have the same labels.
-    window = format_duration(end + 1)
-    names = sorted({series.name for series in exposition.series()})
-    counts = " + ".join(f"(sum(count_over_time({name}[{window}])) or vector(0))" for name in names)
-    counted = prometheus.query(counts or "vector(0)", end)
-    stored = sum(int(float(value)) for _, (_, value) in counted)
-    if stored != expected:
-        raise EngineError(f"Prometheus holds {stored} of the run's {expected} samples")
+    return AlertTimeline(timelines, "prometheus", version, certification, measured=measured, watched=courses)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.alerting.attendance import Absence
-    from simulator.alerting.closeness import Closeness
+    from simulator.alerting.closeness import Closeness, Course
     from simulator.alerting.ruleset import AlertRule
     from simulator.alerting.states import Episode
 
@@ -106,6 +106,7 @@ class AlertTimeline:
         certification: Whether promtool agrees; None for a live run, which nobody can evaluate again.
         trouble: Why the timeline cannot be relied on, one sentence each.
         absences: The scrapes that failed, by target.
+        watched: The courses of each query that was to be followed, in their order; empty where there was no data.
         measured: The answer to each question that was asked of the run, in their order; None where there was no data.
     """
 
@@ -116,6 +117,7 @@ class AlertTimeline:
     trouble: tuple[str, ...] = ()
     absences: tuple[Absence, ...] = ()
     measured: tuple[float | None, ...] = ()
+    watched: tuple[tuple[Course, ...], ...] = ()
 
 
 def _span(episode: Episode) -> tuple[float, float]:

@@ -73,6 +73,18 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Suffered:
+    """What clients went through, whoever made them.
+
+    `harmed_at` has, for each that was refused or timed out, when that happened first, in seconds since the run's start;
+    `looping` are those that were told `stale_cursor` again at once, None if nobody can tell.
+    """
+
+    harmed_at: Mapping[int, float] = field(default_factory=dict)
+    looping: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A finished run in virtual time: what was scraped, whom the faults reached, and who lost events silently.
 
@@ -82,3 +94,4 @@ class Run:
     recording: Recording
     reached: Reached
     losses: dict[str, frozenset[int]]
+    suffered: Suffered

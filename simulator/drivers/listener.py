@@ -107,7 +107,7 @@ class Listener:
         replies = link.session.receive(self._agenda.now, message, link.client.settings)
         self._send_down(link, replies)
         if replies and is_harm(replies[-1]):
-            self._reach.harmed.add(link.index)
+            self._reach.harm(link.index, self._agenda.now)
         if type(message) is Subscribe:
             self._meet_at_subscribe(link.index, replies)
         elif type(message) is Join:
@@ -125,7 +125,7 @@ class Listener:
         if was_joined and session.state is not State.JOINED:
             # As at a tick: its client may stay on the socket.
             self._quiet.settle(link, self._agenda.now)
-            self._reach.harmed.add(link.index)
+            self._reach.harm(link.index, self._agenda.now)
         self._send_down(link, pushes)
         if session.outbox and not waited:
             self._await_drain(link)
@@ -177,7 +177,7 @@ class Listener:
             self._quiet.settle(link, self._agenda.now)
         pushes = session.tick(self._agenda.now, link.client.settings)
         if pushes:
-            self._reach.harmed.add(link.index)
+            self._reach.harm(link.index, self._agenda.now)
             self._reach.meet(link.index, "channel_closed")
             self._send_down(link, pushes)
         else:
@@ -230,7 +230,7 @@ class Listener:
 
     def _refuse(self, link: Link, status: int) -> None:
         """Send a status: to a client, one that says nothing of its token is a socket that did not come about."""
-        self._reach.harmed.add(link.index)
+        self._reach.harm(link.index, self._agenda.now)
         about_token = status in TOKEN_STATUSES
         if about_token:
             self._reach.meet(link.index, "handshake")
@@ -264,4 +264,4 @@ class Listener:
         self._reach.meet(index, "resume")
         self._reach.meet(index, "replay")
         if type(replies[0]) is ErrorPush:
-            self._reach.meet(index, "stale")
+            self._reach.tell_stale(index, self._agenda.now)

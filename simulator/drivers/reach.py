@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 from simulator.core.messages import ErrorPush, Problem, Reply
 from simulator.core.refusals import REFUSED_AT_JOIN, SlowConsumer
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from simulator.core.messages import Accepted, Refused, ServerMessage
 
 Point = Literal[
@@ -145,6 +148,9 @@ KNOBS_AT: dict[Point, tuple[str, ...]] = {
 """At which point of a client's life each knob is met; a test holds this table against the list of knobs."""
 
 
+LOOP_SECONDS = 60.0
+"""A client that is told `stale_cursor` twice within this time has not been helped by the first time."""
+
 _HARM = frozenset({*REFUSED_AT_JOIN, "forbidden_topic"})
 
 
@@ -162,11 +168,17 @@ def is_harm(message: ServerMessage | Accepted | Refused) -> bool:
 
 
 class Reach:
-    """Per injection, the clients that met it; and the clients that were refused or timed out."""
+    """Per injection, the clients that met it; and the clients that were refused or timed out, or go round in circles.
+
+    Of the latter, `harmed_at` has when that happened first; `looping` are those that were told `stale_cursor` again
+    before they can have done anything with a resync.
+    """
 
     def __init__(self, clients: int) -> None:
         self.touched: dict[str, set[int]] = {}
-        self.harmed: set[int] = set()
+        self.harmed_at: dict[int, float] = {}
+        self.looping: set[int] = set()
+        self._stale_at: dict[int, float] = {}
         self._altered: list[dict[str, str]] = [{} for _ in range(clients)]
 
     def alter(self, client: int, altered: dict[str, str]) -> None:
@@ -191,7 +203,25 @@ class Reach:
         """A client met an injection."""
         self.touched.setdefault(injection, set()).add(client)
 
+    @property
+    def harmed(self) -> AbstractSet[int]:
+        """The clients that were refused or timed out."""
+        return self.harmed_at.keys()
+
+    def harm(self, client: int, now: float) -> None:
+        """A client was refused, or timed out."""
+        self.harmed_at.setdefault(client, now)
+
+    def tell_stale(self, client: int, now: float) -> None:
+        """A client was told that its cursor is stale; soon after the last time, it is in a loop."""
+        self.meet(client, "stale")
+        if now - self._stale_at.get(client, -math.inf) < LOOP_SECONDS:
+            self.looping.add(client)
+        self._stale_at[client] = now
+
     def forget(self) -> None:
         """Begin anew: the injections of another run may have the same names."""
         self.touched.clear()
-        self.harmed.clear()
+        self.harmed_at.clear()
+        self.looping.clear()
+        self._stale_at.clear()

@@ -24,7 +24,7 @@ from simulator.core.log import EventLog
 from simulator.core.messages import Join, Leave, SocketClosed, Upgrade
 from simulator.core.metrics import Metrics
 from simulator.core.publisher import LATE_SECONDS
-from simulator.core.recording import Reached, Recording, Run
+from simulator.core.recording import Reached, Recording, Run, Suffered
 from simulator.core.server import LOG_REPLACED, SyncServer
 from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer, Verifier, subject_of
 from simulator.drivers.agenda import Agenda, Rank
@@ -121,7 +121,8 @@ class _VirtualRun:
             self._carrier.deliver_pending()
         self._settle_deliveries()
         reached = Reached.of(len(self._clients), self._reach.touched, self._reach.harmed)
-        return Run(self._recording, reached, self._server.losses.found(until))
+        suffered = Suffered(self._reach.harmed_at, frozenset(self._reach.looping))
+        return Run(self._recording, reached, self._server.losses.found(until), suffered)
 
     # --- the world's own course
 

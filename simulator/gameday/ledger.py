@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, get_args
 
 from simulator.conditions import knobs_of
-from simulator.core.recording import Reached
+from simulator.core.recording import Reached, Suffered
 from simulator.drivers.reach import KNOBS_AT
 from simulator.gameday.lag import ALLOWED_P99_SECONDS
 from simulator.gameday.spec import RoleName
@@ -33,10 +34,12 @@ class Ledger:
         self._lock = RLock()
         self._injections: dict[str, Injection] = {}
         self._touched: dict[str, set[int]] = {}
-        self._harmed: set[int] = set()
+        self._harmed_at: dict[int, float] = {}
+        self._looping: set[int] | None = None
         self._losses: dict[str, set[int]] | None = None
         self._trouble: list[str] = []
         self._most_connected = 0
+        self._noted_reached: dict[str, int] = {}
         self._notified: list[Notification] = []
         self._states: dict[str, dict[str, Any]] = {}
         self.began_wall: float | None = None
@@ -69,7 +72,10 @@ class Ledger:
         with self._lock:
             for injection, members in report.get("touched", {}).items():
                 self._touched.setdefault(injection, set()).update(members)
-            self._harmed.update(report.get("harmed", ()))
+            for member in report.get("harmed", ()):
+                self._harmed_at.setdefault(member, self._now())
+            if "looping" in report:
+                self._looping = (self._looping or set()).union(report["looping"])
             if "losses" in report:
                 self._losses = self._losses or {}
                 for kind, members in report["losses"].items():
@@ -101,6 +107,9 @@ class Ledger:
             self._journal.write(
                 at, "notified", receiver=notification.receiver, status=notification.status, alerts=alerts
             )
+
+    def _now(self) -> float:
+        return 0.0 if self.began_wall is None else round(time.time() - self.began_wall, 3)
 
     def note(self, event: str, **details: Any) -> None:
         """Write down what has no place in the run."""
@@ -150,7 +159,25 @@ class Ledger:
     def reached(self, clients: int) -> Reached:
         """Return whom the injections reached."""
         with self._lock:
-            return Reached.of(clients, self._touched, self._harmed)
+            return Reached.of(clients, self._touched, self._harmed_at.keys())
+
+    def suffered(self) -> Suffered:
+        """Return what clients went through; the times are those at which it was heard of."""
+        with self._lock:
+            return Suffered(dict(self._harmed_at), None if self._looping is None else frozenset(self._looping))
+
+    def affected(self) -> set[int]:
+        """Return the clients that any injection reached."""
+        with self._lock:
+            return set().union(*self._touched.values())
+
+    def note_reached(self, now: float) -> None:
+        """Write down how many clients each injection has reached so far, if that is news."""
+        with self._lock:
+            touched = {injection: len(members) for injection, members in self._touched.items()}
+            if touched != self._noted_reached:
+                self._noted_reached = touched
+                self._journal.write(round(now, 3), "reached", touched=touched)
 
     def losses(self) -> dict[str, frozenset[int]] | None:
         """Return the clients of each kind of silent loss; None if no server has said so."""

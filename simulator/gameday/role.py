@@ -61,6 +61,10 @@ class Role(ABC):
         """Return the clients that were refused or timed out here."""
         return frozenset()
 
+    def looping(self) -> AbstractSet[int] | None:
+        """Return the clients that were told `stale_cursor` again at once; None from whoever cannot know of any."""
+        return None
+
     def losses(self) -> Mapping[str, AbstractSet[int]] | None:
         """Return the clients of each kind of silent loss; None from whoever cannot know of any."""
         return None
@@ -75,13 +79,14 @@ class Role(ABC):
 
     def state(self) -> dict[str, Any]:
         """Return all of it, but of the clients only those that it has not returned before."""
-        losses = self.losses()
+        losses, looping = self.losses(), self.looping()
         return {
             **self.figures(),
             **self.details(),
             "touched": self._news("touched", self.touched()),
             "harmed": self._news("harmed", {"": self.harmed()}).get("", []),
             **({} if losses is None else {"losses": self._news("losses", losses)}),
+            **({} if looping is None else {"looping": self._news("looping", {"": looping}).get("", [])}),
         }
 
     def _news(self, what: str, clients: Mapping[str, AbstractSet[int]]) -> dict[str, list[int]]:

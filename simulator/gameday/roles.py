@@ -201,6 +201,9 @@ class _Fleet(Role):
     def harmed(self) -> AbstractSet[int]:
         return self._fleet.harmed
 
+    def looping(self) -> AbstractSet[int]:
+        return self._fleet.looping
+
     def forget(self) -> None:
         super().forget()
         self._fleet.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from simulator.control.day_routes import Stage
 from simulator.control.members import show_members
 from simulator.control.people import People
 from simulator.control.roster import Roster
-from simulator.errors import EngineError
+from simulator.errors import EngineError, SyncstormError
 from simulator.gameday.busing import open_bus
 from simulator.gameday.cast import Cast
 from simulator.gameday.clockwork import Clockwork
@@ -23,15 +23,21 @@ from simulator.gameday.judging import Span, check_questions, judge_live
 from simulator.gameday.ledger import Ledger
 from simulator.gameday.observatory import Observatory
 from simulator.gameday.processes import NodeProcess
+from simulator.gameday.recorder import RECORD_SECONDS, Recorder
 from simulator.gameday.secret import run_secret_of
 from simulator.gameday.steering import Steering, find_failures, make_desk, start_control
 from simulator.gameday.view import Moment, Rates
 from simulator.gameday.watchers import addresses_to_watch, start_watching
 from simulator.rehearsal import conclude, make_folder
+from simulator.report.account import describe_cohorts
+from simulator.report.inputs import EVENT as INPUTS
 from simulator.report.journal import Journal
+from simulator.report.page import element, write_page
+from simulator.report.retelling import METRICS, fingerprint, rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from simulator.alerting.watching import ActiveAlert
     from simulator.conditions import Fault
@@ -85,7 +91,16 @@ def run_gameday(
         verdict = day.judge()
         conclude(verdict, journal, options.out)
         day.say_goodbye(verdict)
+    _leave_page(options.out, faults)
     return verdict
+
+
+def _leave_page(folder: Path, faults: Mapping[str, type[Fault]]) -> None:
+    """Write `report.html` as `syncstorm report` writes it; the verdict stands without it, too."""
+    try:
+        rebuild(folder, faults)
+    except SyncstormError as error:
+        (folder / "report.html").write_text(write_page("no report", element("p", str(error))), encoding="utf-8")
 
 
 class _Day:
@@ -143,6 +158,9 @@ class _Day:
         self._watch = start_watching(self._stack, self._rehearsal, options, self._ledger, addresses)
         check_questions(self._rehearsal, self._watch)
         self._observatory.watch(self._watch.prometheus)
+        self._recorder = Recorder(
+            self._watch.prometheus, self._rehearsal.contract, self._rehearsal.ruleset, options.out / METRICS
+        )
         self._desk = make_desk(
             cast.baseline, self._now, state_folder=options.state_folder, lease_seconds=options.lease_seconds
         )
@@ -200,6 +218,8 @@ class _Day:
             version=__version__,
             started_at=self._began_wall,
         )
+        inputs = self._rehearsal.inputs(is_live=True)
+        self._journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
 
     # --- running
 
@@ -208,7 +228,7 @@ class _Day:
 
     def follow_timeline(self, on_moment: Callable[[Moment], None]) -> None:
         """Begin what is due, look after the processes, and show how things stand, until the time is over."""
-        next_look = 0.0
+        next_look, next_record = 0.0, RECORD_SECONDS
         try:
             while self._now() < self._options.duration_seconds:
                 self._clockwork.turn(self._now())
@@ -216,6 +236,9 @@ class _Day:
                 if self._now() >= next_look:
                     next_look = self._now() + LOOK_SECONDS
                     on_moment(self._moment())
+                if self._now() >= next_record:
+                    next_record = self._now() + RECORD_SECONDS
+                    self._record()
                 time.sleep(TURN_SECONDS)
         except KeyboardInterrupt:
             if not self._options.until_stopped:
@@ -227,6 +250,11 @@ class _Day:
             self._ledger.complain(problem)
         if missing := self._roster.missing():
             self._ledger.complain(f"no fleet runs {show_members(missing)} any more")
+
+    def _record(self) -> None:
+        self._ledger.note_reached(self._now())
+        with suppress(EngineError):  # who looks at the alerts complains; what is missing is taken the next time
+            self._recorder.take(time.time())
 
     def _moment(self) -> Moment:
         states = self._ledger.states()
@@ -258,7 +286,22 @@ class _Day:
         span = Span(self._began_wall, time.time(), round(self._now(), 3))
         self._observatory.turn("judging")
         self._hear_last_reports()
-        return judge_live(self._rehearsal, self._ledger, self._watch, span)
+        verdict = judge_live(self._rehearsal, self._ledger, self._watch, span)
+        self._leave_record(span)
+        return verdict
+
+    def _leave_record(self, span: Span) -> None:
+        """Leave in the folder what the report is made of, beside the verdict."""
+        try:
+            self._recorder.finish(span.ended)
+        except EngineError as error:
+            self._ledger.note_problem(f"metrics.om is not whole: {error}")
+        self._journal.write(None, "recorded", metrics=fingerprint(self._options.out / METRICS))
+        suffered, clients = self._ledger.suffered(), self._scenario.fleet.clients
+        # Fleets elsewhere do not say which of their clients go round in circles.
+        looping = None if suffered.looping is None or len(self._own) < clients else len(suffered.looping)
+        told = describe_cohorts(self._ledger.affected(), clients, suffered.harmed_at, looping)
+        self._journal.write(None, "suffered", **told)
 
     def _hear_last_reports(self) -> None:
         """Wait until every node on the bus has said whom the injections reached; whoever does not is trouble."""

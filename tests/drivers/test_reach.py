@@ -8,7 +8,7 @@ from simulator.conditions import KNOBS
 from simulator.core.messages import NOTHING, ChannelCrashed, ErrorPush, Problem, Reply
 from simulator.core.recording import Reached
 from simulator.core.refusals import RateLimited, Revoked, SlowConsumer
-from simulator.drivers.reach import KNOBS_AT, Reach, is_harm
+from simulator.drivers.reach import KNOBS_AT, LOOP_SECONDS, Reach, is_harm
 
 if TYPE_CHECKING:
     from simulator.core.messages import ServerMessage
@@ -65,8 +65,26 @@ def test_another_run_begins_with_nobody_touched_and_nobody_harmed() -> None:
     reach = Reach(1)
     reach.alter(0, {"issuer.kid": "drift-1"})
     reach.meet(0, "mint")
-    reach.harmed.add(0)
+    reach.harm(0, 1.0)
+    reach.tell_stale(0, 1.0)
+    reach.tell_stale(0, 2.0)
+    assert reach.looping == {0}
     reach.forget()
-    assert (reach.touched, reach.harmed) == ({}, set())
+    assert (reach.touched, reach.harmed, reach.looping) == ({}, set(), set())
     reach.meet(0, "mint")
     assert reach.touched == {"drift-1": {0}}, "the injection may be one of the new run"
+
+
+def test_a_client_that_is_told_stale_again_at_once_goes_round_in_circles() -> None:
+    reach = Reach(3)
+    for client, *times in ((0, 10.0), (1, 10.0, 10.0 + LOOP_SECONDS), (2, 10.0, 12.0)):
+        for at in times:
+            reach.tell_stale(client, at)
+    assert reach.looping == {2}
+
+
+def test_who_was_harmed_is_known_with_the_first_time() -> None:
+    reach = Reach(2)
+    reach.harm(1, 5.0)
+    reach.harm(1, 9.0)
+    assert reach.harmed_at == {1: 5.0}

@@ -20,6 +20,7 @@ from simulator.drivers.reach import Reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
     from simulator.conditions import Conditions, Impulse, Population
     from simulator.conditions.knobs import Exporter as Knobs
@@ -76,9 +77,14 @@ class LiveFleet:
         return self._reach.touched
 
     @property
-    def harmed(self) -> set[int]:
+    def harmed(self) -> AbstractSet[int]:
         """The members that were refused or timed out."""
         return self._reach.harmed
+
+    @property
+    def looping(self) -> AbstractSet[int]:
+        """The members that were told `stale_cursor` again at once."""
+        return self._reach.looping
 
     def forget(self) -> None:
         """Let nobody be touched or harmed yet: from now on another run is followed."""

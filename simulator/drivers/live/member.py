@@ -249,9 +249,9 @@ class Member:
         if isinstance(message, Accepted):
             self._outside.reach.meet(self._index, "accepted")
         if isinstance(message, ErrorPush) and message.problem.stale_topics:
-            self._outside.reach.meet(self._index, "stale")
+            self._outside.reach.tell_stale(self._index, self._outside.now())
         elif isinstance(message, Refused | ChannelClosed) or is_harm(message):
-            self._outside.reach.harmed.add(self._index)
+            self._outside.reach.harm(self._index, self._outside.now())
         if isinstance(message, ChannelClosed):
             self._outside.reach.meet(self._index, "channel_closed")
 

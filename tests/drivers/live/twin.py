@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from websockets.protocol import State
 
 from simulator.conditions import PurgeTopics, ResetSequences
-from simulator.core.recording import Reached, Recording, Run
+from simulator.core.recording import Reached, Recording, Run, Suffered
 from simulator.core.tokens import MINT_PATIENCE_SECONDS, Issuer
 from simulator.drivers.agenda import Rank
 from simulator.drivers.live.fleet import LiveFleet
@@ -103,7 +103,8 @@ class _Twin:
                 if members:
                     met.setdefault(name, set()).update(members)
         reached = Reached.of(plan.population.size, met, self._fleet.harmed)
-        return Run(self._recording, reached, losses)
+        suffered = Suffered(dict.fromkeys(self._fleet.harmed, 0.0), frozenset(self._fleet.looping))
+        return Run(self._recording, reached, losses, suffered)
 
     async def _end(self, work: list[asyncio.Task[None]]) -> None:
         """Stop everything, and see that nothing is left of it."""
