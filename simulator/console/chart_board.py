@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nicegui import ui
 
-from simulator.console.charts import figure
+from simulator.console.charts import CONFIG, HEIGHT_PIXELS, figure
 from simulator.console.rows import heading, say
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ class _Chart:
         with ui.element("figure").classes("chart"):
             with ui.element("figcaption").classes("line"):
                 ui.label(info.title).classes("strong")
-                unit = info.unit.replace("ratio", "%")
-                text = unit if info.threshold is None else f"fires {info.operator} {info.threshold:g}"
+                unit = info.unit if info.of_alert else info.unit.replace("ratio", "%")
+                text = unit if info.threshold is None else f"{unit}, fires {info.operator} {info.threshold:g}"
                 ui.label(text).classes("quiet grow")
                 self._last = ui.label().classes("strong")
-            self._plot = ui.plotly({"data": [], "layout": {"height": 190}, "config": {"displayModeBar": False}})
+            empty = {"data": [], "layout": {"height": HEIGHT_PIXELS}, "config": CONFIG}
+            self._plot = ui.plotly(empty)
             self._plot.props(f'role=img aria-label="{_plain(info.title)}"')
 
     def update(self, curve: Curve, look: Look) -> None:
@@ -62,7 +63,7 @@ class _Chart:
 
 
 def _newest(curve: Curve) -> str:
-    scale, sign = (100.0, " %") if "ratio" in curve.info.unit else (1.0, "")
+    scale, sign = (100.0, " %") if curve.info.unit.startswith("ratio, ") else (1.0, "")
     last = [points[-1][1] for points in curve.lines.values() if points]
     return ", ".join("-" if value is None else f"{value * scale:.3g}{sign}" for value in last[:3])
 

@@ -11,6 +11,10 @@ from simulator.console.rows import heading
 from simulator.durations import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nicegui.events import GenericEventArguments
+
     from simulator.console.hub import Hub
     from simulator.console.sessions import Session
     from simulator.control.api_models import FaultInfo, ParameterInfo
@@ -31,8 +35,8 @@ class InjectForm:
             self._fault.classes("wide").props("options-dense")
             self._about = ui.label("Choose a fault to see what it does.").classes("quiet")
             self._parameters = ui.element("div").classes("stack")
-            self._level = _dose("Level", "how strong; of most faults, the share of the clients", self._keep)
-            self._share = _dose("Share", "the share of the clients that it is confined to", self._keep)
+            self._level = Dose("Level", "how strong; of most faults, the share of the clients", self._keep)
+            self._share = Dose("Share", "the share of the clients that it is confined to", self._keep)
             self._cohort = ui.input("Cohort", on_change=self._keep).props(
                 'hint="another draw of clients; may be empty"'
             )
@@ -131,16 +135,34 @@ class InjectForm:
             await ask(f"{title} is ready.", self._hub.facilitator.prepare, title, request)
 
 
-def _dose(label: str, hint: str, on_change: Any) -> ui.slider:
-    with ui.element("div").classes("dose"):
-        with ui.element("div").classes("line"):
-            ui.label(label).classes("strong grow")
-            shown = ui.label("100 %").classes("strong")
-        ui.label(hint).classes("quiet")
-        slider = ui.slider(min=0.0, max=1.0, step=0.05, value=1.0, on_change=on_change)
-        slider.props(f'aria-label="{label}"')
-        slider.on_value_change(lambda event: shown.set_text(f"{event.value:.0%}".replace("%", " %")))
-    return slider
+class Dose:
+    """A number from 0 to 1 as the browser's own slider, which has a name and takes the keyboard."""
+
+    def __init__(self, label: str, hint: str, on_change: Callable[[], None]) -> None:
+        self.value = 1.0
+        self._on_change = on_change
+        with ui.element("div").classes("dose"):
+            with ui.element("div").classes("line"):
+                ui.label(label).classes("strong grow")
+                self._shown = ui.label().classes("strong")
+            ui.label(hint).classes("quiet")
+            self._slider = ui.element("input").props(f'type=range min=0 max=1 step=0.05 aria-label="{label}"')
+            self._slider.on("input", self._take, js_handler="(event) => emit(event.target.value)", throttle=0.05)
+        self.set_value(1.0)
+
+    def set_value(self, value: float) -> None:
+        """Set it, and say so."""
+        self._slider.props(f"defaultValue={value:g}")  # as `value` it would be set again and again
+        self._say(value)
+
+    def _say(self, value: float) -> None:
+        self.value = value
+        self._shown.set_text(f"{value:.0%}".replace("%", " %"))
+
+    def _take(self, event: GenericEventArguments) -> None:
+        # The browser has it already; to send it back would undo what was pressed meanwhile.
+        self._say(min(1.0, max(0.0, float(event.args))))
+        self._on_change()
 
 
 def _explain(fault: FaultInfo) -> str:

@@ -78,7 +78,7 @@ class _Prepared:
             self._begun = ui.label("begun").classes("chip")
             self._begin = ui.button(
                 "Begin", on_click=lambda: ask(f"{info.title} has begun.", client.begin_prepared, info.id)
-            ).props(f'dense aria-label="Begin {info.title}"')
+            ).props(f'dense outline aria-label="Begin {info.title}"')
             ui.button("Remove", on_click=lambda: ask("", client.drop_prepared, info.id)).props(
                 f'dense flat aria-label="Remove {info.title}"'
             )

@@ -45,15 +45,15 @@ def add_pages(hub: Hub, sessions: Sessions) -> None:
                 do = facilitator_do(hub.facilitator, session, lambda: is_shared["yes"])
                 yield from _watching(hub, session, do)
             with ui.element("div").classes("side-column"):
-                with _panel():
+                with _panel("steering"):
                     InjectForm(hub, session)
-                with _panel():
+                with _panel("steering"):
                     yield _of_gameday(Injections(hub.facilitator, session))
-                with _panel():
+                with _panel("people"):
                     heading("Log")
                     ui.checkbox("Participants see what I write").bind_value(is_shared, "yes")
                     yield PeopleLog(do, can_ask=False).update
-                with _panel():
+                with _panel("people"):
                     Coaching(hub.facilitator, session)
 
         _fill(hub, "facilitator", frame, parts)
@@ -68,7 +68,7 @@ def add_pages(hub: Hub, sessions: Sessions) -> None:
             with ui.element("div").classes("wide-column"):
                 yield from _watching(hub, session, do)
             with ui.element("div").classes("side-column"):
-                with _panel():
+                with _panel("people"):
                     heading("Log and hints")
                     yield PeopleLog(do, can_ask=True).update
                 with _panel():
@@ -92,29 +92,30 @@ def _watching(hub: Hub, session: Session, do: Do) -> Iterator[Callable[[Look], N
     async def acknowledge(alert: AlertInfo) -> None:
         await do("acknowledge", "", alert.alert)
 
-    with _panel():
+    with _panel("first"):
         heading("Alerts")
         alerts = ui.element("div").classes("stack")
-    with _panel():
+    with _panel("first"):
         heading("Timeline")
         yield Timeline().update
     with _panel():
         yield ChartBoard("What the alerts see", "No rule has data yet.", of_alerts=True).update
-    with _panel():
+    with _panel("book"):
         heading("Runbook")
         runbook = RunbookPanel(hub, session)
         yield runbook.update
     with alerts:
         yield AlertList(acknowledge, runbook.choose).update
-    with _panel():
+    with _panel("book"):
         heading("Response")
         yield Responses().update
     with _panel():
         yield ChartBoard("What the system says of itself", "No process has reported yet.", of_alerts=False).update
 
 
-def _panel() -> ui.element:
-    return ui.element("section").classes("panel")
+def _panel(kind: str = "") -> ui.element:
+    """Return a part of the page; its kind says where it stands on a narrow screen."""
+    return ui.element("section").classes(f"panel {kind}")
 
 
 def _of_gameday(injections: Injections) -> Callable[[Look], None]:

@@ -11,6 +11,7 @@ from simulator.alerting.querying import QueryRefused
 from simulator.control.day_models import LineInfo, SeriesInfo
 from simulator.gameday.alert_book import key_of
 from simulator.gameday.view import Rates
+from simulator.report.units import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ class RuleCurve:
         return SeriesInfo(
             key=self._key,
             title=self._rule.alert,
-            unit="",
+            unit=unit_of(self._rule.expr),
             of_alert=True,
             operator=self._comparison.operator,
             threshold=self._comparison.threshold,
