@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from nicegui import ui
@@ -12,6 +13,9 @@ from simulator.console.rows import heading, say
 if TYPE_CHECKING:
     from simulator.console.hub import Curve
     from simulator.console.look import Look
+
+
+REDRAW_SECONDS = 2.5
 
 
 class ChartBoard:
@@ -39,7 +43,9 @@ class ChartBoard:
 
 class _Chart:
     def __init__(self, curve: Curve) -> None:
-        self._drawn: object = None
+        self._bands: object = None
+        self._version = -1
+        self._drawn_at = 0.0
         info = curve.info
         with ui.element("figure").classes("chart"):
             with ui.element("figcaption").classes("line"):
@@ -53,11 +59,12 @@ class _Chart:
             self._plot.props(f'role=img aria-label="{_plain(info.title)}"')
 
     def update(self, curve: Curve, look: Look) -> None:
-        stretches = [alert.stretches for alert in look.alerts if alert.key == curve.info.key]
-        state = (curve.version, stretches, look.injections)
-        if state == self._drawn:
+        """Draw what is new: a band at once, points every few seconds."""
+        bands = ([alert.stretches for alert in look.alerts if alert.key == curve.info.key], look.injections)
+        is_due = curve.version != self._version and time.monotonic() > self._drawn_at + REDRAW_SECONDS
+        if bands == self._bands and not is_due:
             return
-        self._drawn = state
+        self._bands, self._version, self._drawn_at = bands, curve.version, time.monotonic()
         say(self._last, _newest(curve))
         self._plot.update_figure(figure(curve, look))
 

@@ -46,6 +46,7 @@ def figure(curve: hub.Curve, look: Look) -> Figure:
     if not any(trace.get("yaxis") == "y2" for trace in drawn["data"]):
         # Nothing stands below the curves, and an axis without anything has no place.
         layout.pop("yaxis2")
+        layout["annotations"] = [entry for entry in layout["annotations"] if entry.get("yref") != "y2"]
         layout["xaxis"]["anchor"] = "y"
         layout["yaxis"]["domain"] = [0, 1]
     layout["legend"].update(y=-0.12)
@@ -66,7 +67,7 @@ def _view(curve: hub.Curve, look: Look) -> AlertView:
     alert = next((alert for alert in look.alerts if alert.key == info.key), None)
     stretches = () if alert is None else alert.stretches
     own = tuple(
-        Stretch(max(stretch.began_s, start), look.now if stretch.ended_s is None else stretch.ended_s, stretch.state)
+        Stretch(max(stretch.began_s, start), end if stretch.ended_s is None else stretch.ended_s, stretch.state)
         for stretch in stretches
         if stretch.ended_s is None or stretch.ended_s > start
     )

@@ -49,7 +49,7 @@ ARGUMENTS = [
     *("fleet.clients=40", "fleet.session_lifetime=5s", "fleet.offline=500ms", "fleet.ramp=1s"),
     *("fleet.profiles={desktop: 1}", "monitoring.scrape_interval=1s", "monitoring.evaluation_interval=1s"),
 ]
-PATIENCE_MS = 40_000
+PATIENCE_MS = 20_000
 
 
 class Game(Day):
@@ -119,7 +119,7 @@ class Person:
         """Leave pictures at both widths and in both themes."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
         for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=theme)
             for width, height in ((390, 844), (1280, 900)):
                 self.page.set_viewport_size({"width": width, "height": height})
                 self.page.evaluate("scrollTo(0, 0)")

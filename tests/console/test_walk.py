@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,7 +18,7 @@ from tests.console.game import ARGUMENTS, Game, at_browser
 from tests.gameday.days import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
 
@@ -88,6 +88,8 @@ def test_a_game_day_is_steered_from_the_form_and_followed_to_its_alert(people: d
 def test_a_participant_responds_with_the_keyboard_alone(people: dict[str, Person]) -> None:
     ann, bob = people["Ann"], people["Bob"]
     bob.button(f"Acknowledge {ALERT}").focus()
+    for key in ("Shift+Tab", "Tab"):  # browsers show the focus of whoever uses the keyboard
+        bob.page.keyboard.press(key)
     assert bob.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     bob.page.keyboard.press("Enter")
     bob.see(f"acknowledged {ALERT}")
@@ -207,30 +209,23 @@ def test_a_participants_token_does_nothing_at_the_control_api_but_what_is_for_pa
     assert httpx.get(f"{url}/oncall", headers=headers, trust_env=False).status_code == 200
 
 
-class _Socket:
-    """A socket as the pages open it, spoken by hand."""
+@contextmanager
+def _socket(game: Game, cookie: str) -> Iterator[Callable[[str], bool]]:
+    """Open a socket as the pages do; what is returned asks to speak for a page, and tells whether that was granted."""
+    url = f"{game.url.replace('http', 'ws')}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    with connect(url, additional_headers={"Cookie": cookie, "Origin": game.url}, proxy=None) as socket:
+        socket.recv(10)
+        socket.send("40")
+        assert str(socket.recv(10)).startswith("40")
 
-    def __init__(self, game: Game, cookie: str) -> None:
-        url = game.url.replace("http", "ws")
-        headers = {"Cookie": cookie, "Origin": game.url}
-        self._socket = connect(
-            f"{url}/_nicegui_ws/socket.io/?EIO=4&transport=websocket", additional_headers=headers, proxy=None
-        )
-        self._socket.recv(10)
-        self._socket.send("40")
-        assert str(self._socket.recv(10)).startswith("40")
+        def shake_hands(client: str) -> bool:
+            message = {"client_id": client, "tab_id": "t", "document_id": "d", "next_message_id": 0}
+            socket.send("421" + json.dumps(["handshake", message]))
+            while not (said := str(socket.recv(10))).startswith("431"):
+                pass
+            return bool(json.loads(said[3:])[0])
 
-    def shake_hands(self, client: str) -> bool:
-        """Ask to be the socket of a page; tell whether that was granted."""
-        message = {"client_id": client, "tab_id": "t", "document_id": "d", "next_message_id": 0}
-        self._socket.send("421" + json.dumps(["handshake", message]))
-        while not (said := str(self._socket.recv(10))).startswith("431"):
-            pass
-        return bool(json.loads(said[3:])[0])
-
-    def close(self) -> None:
-        """Close it."""
-        self._socket.close()
+        yield shake_hands
 
 
 def _page_of(game: Game, cookie: str, path: str) -> str:
@@ -243,23 +238,19 @@ def _page_of(game: Game, cookie: str, path: str) -> str:
 def test_no_socket_can_speak_for_a_page_of_another_session(game: Game) -> None:
     facilitator, participant = _cookie(game, "facilitators"), _cookie(game, "participants")
     theirs = _page_of(game, facilitator, "/")
-    eve, ann = _Socket(game, participant), _Socket(game, facilitator)
-    try:
-        assert not eve.shake_hands(theirs)
-        assert ann.shake_hands(theirs)  # the same words, from the session that opened it
-        assert eve.shake_hands(_page_of(game, participant, "/participant"))
-    finally:
-        eve.close()
-        ann.close()
+    with _socket(game, participant) as eve, _socket(game, facilitator) as ann:
+        assert not eve(theirs)
+        assert ann(theirs)  # the same words, from the session that opened it
+        assert eve(_page_of(game, participant, "/participant"))
 
 
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:9", "http://evil.example", "null"])
 def test_another_page_cannot_open_a_socket_or_send_a_form(game: Game, origin: str) -> None:
     cookie = _cookie(game, "facilitators")
     url = f"{game.url.replace('http', 'ws')}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-    with pytest.raises(InvalidStatus, match="403"):
-        connect(url, additional_headers={"Cookie": cookie, "Origin": origin}, proxy=None)
     headers = {"Cookie": cookie, "Origin": origin}
+    with pytest.raises(InvalidStatus, match="403"), connect(url, additional_headers=headers, proxy=None):
+        pass
     assert httpx.get(f"{game.url}/participant", headers=headers, trust_env=False).status_code == 403
     assert httpx.post(f"{game.url}/login", headers=headers, data={}, trust_env=False).status_code == 403
 
