@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from websockets.sync.client import connect
 
 from tests.console.chromium import find_chromium
 from tests.console.game import ARGUMENTS, Game, at_browser
-from tests.gameday.days import wait
+from tests.gameday.days import command, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,6 +255,44 @@ def test_another_page_cannot_open_a_socket_or_send_a_form(game: Game, origin: st
         pass
     assert httpx.get(f"{game.url}/participant", headers=headers, trust_env=False).status_code == 403
     assert httpx.post(f"{game.url}/login", headers=headers, data={}, trust_env=False).status_code == 403
+
+
+# --- `syncstorm console`
+
+
+def _start_console(game: Game, **environment: str) -> subprocess.Popen[str]:
+    around = {**game.environment, "SYNCSTORM_URL": game.control_url(), **environment}
+    return subprocess.Popen(command("console"), env=around, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_game_day_that_runs_already_gets_a_console(game: Game) -> None:
+    process = _start_console(game, SYNCSTORM_TOKEN=game.token("facilitators"))
+    try:
+        assert process.stdout is not None
+        links = [process.stdout.readline().split()[1] for _ in range(2)]
+        assert [link.partition("#token=")[2] for link in links] == [
+            game.token("facilitators"),
+            game.token("participants"),
+        ]
+        assert httpx.get(links[0], trust_env=False).status_code == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, "syncstorm: interrupted\n")
+    assert len(game.processes("simulator.console")) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"SYNCSTORM_TOKEN": "guess"}, "the control API refuses the token"),
+        ({"SYNCSTORM_URL": "http://127.0.0.1:9"}, "no control API at http://127.0.0.1:9"),
+    ],
+)
+def test_a_console_of_nothing_is_refused_in_one_line(game: Game, environment: dict[str, str], said: str) -> None:
+    _, errors = _start_console(game, **{"SYNCSTORM_TOKEN": "x", **environment}).communicate(timeout=60)
+    assert said in errors
+    assert errors.count("\n") == 1
 
 
 # --- the end; this comes last
