@@ -232,9 +232,9 @@ def _socket(game: Game, cookie: str) -> Iterator[Callable[[str], bool]]:
 
 def _page_of(game: Game, cookie: str, path: str) -> str:
     html = httpx.get(f"{game.url}{path}", headers={"Cookie": cookie}, trust_env=False).text
-    found = re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", html)
+    found = re.search(r"client_id\W{1,20}([0-9a-f]{8}-[0-9a-f-]{27})", html)
     assert found is not None
-    return found[0]
+    return found[1]
 
 
 def test_no_socket_can_speak_for_a_page_of_another_session(game: Game) -> None:
