@@ -55,7 +55,7 @@ def figure(curve: hub.Curve, look: Look) -> Figure:
 
 
 def _view(curve: hub.Curve, look: Look) -> AlertView:
-    start, end = look.window
+    start, now = look.window[0], max(look.now, 1.0)
     info = curve.info
     scale = 100.0 if info.unit.startswith("ratio, ") else 1.0
     names = _names(list(curve.lines))
@@ -67,14 +67,14 @@ def _view(curve: hub.Curve, look: Look) -> AlertView:
     alert = next((alert for alert in look.alerts if alert.key == info.key), None)
     stretches = () if alert is None else alert.stretches
     own = tuple(
-        Stretch(max(stretch.began_s, start), end if stretch.ended_s is None else stretch.ended_s, stretch.state)
+        Stretch(max(stretch.began_s, start), now if stretch.ended_s is None else stretch.ended_s, stretch.state)
         for stretch in stretches
         if stretch.ended_s is None or stretch.ended_s > start
     )
     return AlertView(
         title=info.title,
         unit=info.unit,
-        duration_seconds=end,
+        duration_seconds=now,  # what lasts until then is not over
         curves=tuple(curves),
         levels=() if info.threshold is None else (Level("threshold", info.threshold),),
         lanes=(Lane("", own),) if info.of_alert else (),
