@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from simulator.report.charts import AlertView, Curve, Lane, Level, Stretch, draw_alert
+from simulator.report.charts import AlertView, Curve, Lane, Level, Stretch, clock_text, draw_alert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,7 @@ INK, GRID = "#7d8896", "rgba(125,136,150,0.25)"
 """Readable on white and on black, so that no theme has to redraw a chart."""
 
 INJECTED = "rgba(120,90,210,0.16)"
+STEPS_SECONDS, MOST_TICKS = (10, 15, 30, 60, 120, 300, 600), 6
 CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -41,7 +42,10 @@ def figure(curve: hub.Curve, look: Look) -> Figure:
         showlegend=many,
         uirevision=curve.info.key,
     )
-    layout["xaxis"].update(range=[start, end], title=None, gridcolor=GRID, linecolor=GRID)
+    layout["xaxis"].update(range=[start, end], title=None, gridcolor=GRID, linecolor=GRID, **_ticks(start, end))
+    for trace in drawn["data"][len(curve.lines) :]:
+        if trace["type"] == "scatter":  # the threshold, which holds in times to come, too
+            trace["x"] = [start, end]
     layout["yaxis"].update(title=None, gridcolor=GRID, nticks=5)
     if not any(trace.get("yaxis") == "y2" for trace in drawn["data"]):
         # Nothing stands below the curves, and an axis without anything has no place.
@@ -79,6 +83,12 @@ def _view(curve: hub.Curve, look: Look) -> AlertView:
         levels=() if info.threshold is None else (Level("threshold", info.threshold),),
         lanes=(Lane("", own),) if info.of_alert else (),
     )
+
+
+def _ticks(start: float, end: float) -> dict[str, Any]:
+    step = next((step for step in STEPS_SECONDS if (end - start) / step <= MOST_TICKS), STEPS_SECONDS[-1])
+    values = list(range(-int(-start // step) * step, int(end) + 1, step))
+    return {"tickvals": values, "ticktext": [clock_text(at, end) for at in values], "tickangle": 0}
 
 
 def _names(labels: Sequence[str]) -> list[str]:

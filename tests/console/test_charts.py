@@ -51,6 +51,8 @@ def test_a_rules_chart_has_its_threshold_its_states_and_the_injection() -> None:
     drawn = figure(Curve(RULE, {"": ((10.0, 0.0), (20.0, 0.4))}), look())
     lines = [trace for trace in drawn["data"] if trace["type"] == "scatter"]
     assert [list(trace["y"]) for trace in lines] == [[0.0, 0.4], [0.05, 0.05]]
+    assert lines[1]["x"] == [0.0, 120.0]
+    assert drawn["layout"]["xaxis"]["ticktext"] == ["00:00", "00:30", "01:00", "01:30", "02:00"]
     assert {trace["name"] for trace in drawn["data"] if trace["type"] == "bar"} == {"pending", "FIRING"}
     injected = [shape for shape in drawn["layout"]["shapes"] if shape["type"] == "rect"]
     assert [(shape["x0"], shape["x1"]) for shape in injected] == [(5.0, 90.0)]
@@ -83,6 +85,7 @@ def test_after_half_an_hour_what_is_long_gone_is_not_drawn() -> None:
     drawn = figure(Curve(RULE, {"": ((10.0, 1.0), (3000.0, 2.0))}), look(now=3600.0))
     assert list(drawn["data"][0]["x"]) == [3000.0]
     assert drawn["layout"]["xaxis"]["range"] == [1800.0, 3600.0]
+    assert drawn["layout"]["xaxis"]["tickvals"] == [1800, 2100, 2400, 2700, 3000, 3300, 3600]
     assert [shape for shape in drawn["layout"]["shapes"] if shape["type"] == "rect"] == []
 
 
