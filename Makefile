@@ -41,7 +41,7 @@ wheel: installed-dev ## build the wheel and run the command from it
 check: lint types imports rules wheel test ## everything that CI runs
 
 bench: installed-dev tools ## measure the figures that README.md quotes
-	@status=0; for part in virtual live steering; do $(BIN)/python -m benchmarks.$$part $(ARGS) || status=1; done; exit $$status
+	@status=0; for part in virtual live steering tuning; do $(BIN)/python -m benchmarks.$$part $(ARGS) || status=1; done; exit $$status
 
 soak: installed-dev tools ## run the long tests, and hold 10,000 connections for ten minutes
 	@$(BIN)/python -m pytest -n auto -m soak $(ARGS)

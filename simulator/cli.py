@@ -19,17 +19,19 @@ from faults import load_faults
 from simulator import __version__
 from simulator import rehearsal as rehearsals
 from simulator.alerting.toolchain import TOOLS, fetch_tools, find_tool
+from simulator.audit.report import AuditReport
+from simulator.commands import audit, drill, fault, fleet, gameday, incidents, init, report, reproduce, serve, verify
 from simulator.commands import console as console_command
-from simulator.commands import drill, fault, fleet, gameday, incidents, init, report, reproduce, serve
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
-from simulator.errors import EngineError, InputError, SyncstormError, unknown_name
+from simulator.errors import EngineError, SyncstormError, unknown_name
 from simulator.report import catalogue
 from simulator.report.terminal import render
 from simulator.report.verdict import Verdict, worst_of
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.schema import Scenario
 from simulator.shipped import list_shipped
+from simulator.verification.result import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,10 +133,15 @@ def knobs() -> None:
 
 @app.command()
 def schema(
-    what: Annotated[str, typer.Argument(help="scenario or verdict")] = "scenario",
+    what: Annotated[str, typer.Argument(help="scenario, verdict, audit or verification")] = "scenario",
 ) -> None:
-    """Write the JSON Schema of scenario files, or of verdict.json."""
-    models: dict[str, type[BaseModel]] = {"scenario": Scenario, "verdict": Verdict}
+    """Write the JSON Schema of scenario files, of verdict.json, or of what `audit --json` or `verify --json` prints."""
+    models: dict[str, type[BaseModel]] = {
+        "scenario": Scenario,
+        "verdict": Verdict,
+        "audit": AuditReport,
+        "verification": Verification,
+    }
     if what not in models:
         raise unknown_name("schema", what, models)
     print(json.dumps(models[what].model_json_schema(), indent=2))  # noqa: T201  # the output itself
@@ -172,6 +179,8 @@ serve.register(app, load_faults)
 incidents.register(app, load_faults)
 reproduce.register(app, load_faults)
 report.register(app, load_faults)
+audit.register(app, load_faults)
+verify.register(app, load_faults)
 for family in (fleet, drill, fault, init, console_command):
     family.register(app)
 
@@ -209,13 +218,9 @@ def spread_lists(arguments: Sequence[str]) -> list[str]:
 
 
 def _choose_folders(prepared: Sequence[Rehearsal], out: Path | None) -> list[Path]:
-    names = [f"{entry.loaded.scenario.scenario}-{entry.loaded.scenario.seed}" for entry in prepared]
-    if out is not None and len(names) == 1:
+    if out is not None and len(prepared) == 1:
         return [out]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"two scenarios would both be left in {twice}", hint="run them one by one, with --out")
-    return [(out or Path("rehearsals")) / name for name in names]
+    return rehearsals.folders(prepared, out or Path(rehearsals.FOLDER))
 
 
 def _rehearse_one(prepared: Rehearsal, folder: Path, *, quiet: bool) -> Verdict:

@@ -4,6 +4,8 @@ SyncstormError
 ├── InputError          exit 2: something the user wrote is wrong; says what, where and how to go on
 ├── EngineError         exit 3: Prometheus or promtool was missing, died or refused
 │   └── ToolMissing
+├── RehearsalInvalid    exit 3: a rehearsal was broken, and somebody wanted to know what it shows
+├── NoData              exit 4: an alert had no data, and somebody wanted to know what it did
 ├── FrameError          a frame of the channel cannot be read
 ├── TokenRejected       its `reason` is the `reason_class` label of the auth metric
 ├── UpgradeRefused      its `status` is all that a client is told
@@ -68,6 +70,18 @@ class EngineError(SyncstormError):
 
 class ToolMissing(EngineError):
     """A program that the judge needs is not installed; the message says how to get it."""
+
+
+class RehearsalInvalid(SyncstormError):
+    """A rehearsal was broken, so that nothing it shows can be relied on; the message says why."""
+
+    exit_code = 3
+
+
+class NoData(SyncstormError):
+    """An alert had no data, so that its silence says nothing; the message says what was missing."""
+
+    exit_code = 4
 
 
 class FrameError(SyncstormError):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simulator import rehearsal as rehearsals
+from simulator.crew import work_through
 from simulator.report.matrix import Matrix, Row, make_row
 from simulator.scenario.timeline import refuse_live_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from simulator.conditions import Fault
@@ -51,34 +48,13 @@ def run_matrix(
     """
     for name in batch.names:
         _prepare(batch, name, load_faults)
-    found: dict[str, Row] = {}
-    count = min(len(batch.names), workers or os.cpu_count() or 1)
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _ignore_interrupts) as pool:
-        waiting = {pool.submit(_rehearse, batch, name, load_faults): name for name in batch.names}
-        try:
-            for done in as_completed(waiting):
-                row = done.result()
-                found[waiting[done]] = row
-                on_row(row)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return Matrix(rows=tuple(found[name] for name in batch.names))
-
-
-def _ignore_interrupts() -> None:
-    """Let a process that has nothing to do pass over a Ctrl-C, which goes to the whole group."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Take a Ctrl-C while there is something to clean up."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        _ignore_interrupts()
+    rows = work_through(
+        batch.names,
+        partial(_rehearse, batch, load_faults=load_faults),
+        on_done=lambda _index, row: on_row(row),
+        workers=workers,
+    )
+    return Matrix(rows=tuple(rows))
 
 
 def _prepare(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> rehearsals.Rehearsal:
@@ -92,6 +68,5 @@ def _prepare(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, typ
 def _rehearse(batch: Batch, name: str, load_faults: Callable[[], Mapping[str, type[Fault]]]) -> Row:
     prepared = _prepare(batch, name, load_faults)
     scenario = prepared.loaded.scenario
-    with _interruptible():
-        verdict = rehearsals.run(prepared, batch.out / scenario.scenario)
+    verdict = rehearsals.run(prepared, batch.out / scenario.scenario, with_page=False)
     return make_row(verdict, scenario.source, scenario.published)

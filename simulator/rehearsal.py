@@ -24,7 +24,7 @@ from simulator.report.criteria import criteria_of
 from simulator.report.decision import Evidence, decide
 from simulator.report.inputs import EVENT as INPUTS
 from simulator.report.inputs import Inputs, Request
-from simulator.report.journal import Journal
+from simulator.report.journal import JOURNAL, Journal
 from simulator.report.markdown import write_markdown
 from simulator.report.retelling import fingerprint, leave_page
 from simulator.report.story import tell
@@ -64,13 +64,15 @@ class Rehearsal:
     questions: tuple[Question, ...] = ()
     request: Request = field(default_factory=lambda: Request(""))
 
-    def inputs(self, *, is_live: bool = False) -> Inputs:
-        """Return what goes into it, for its journal."""
+    def inputs(self, verb: str = "rehearse", options: Sequence[str] = ()) -> Inputs:
+        """Return what goes into it, for its journal; the command that asked for it had some options, too."""
         watched = tuple(
             dict.fromkeys(one.query for one in criteria_of(self.ruleset.alert_names()) if one.query is not None)
         )
         scenario = self.loaded.scenario
-        return Inputs.of(self.request, scenario, self.ruleset, self.contract, watched=watched, is_live=is_live)
+        return Inputs.of(
+            self.request, scenario, self.ruleset, self.contract, watched=watched, verb=verb, options=options
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +115,57 @@ def prepare(  # noqa: PLR0913  # what a user may choose
     return Rehearsal(loaded, injections, plan, ruleset, contract, questions, request)
 
 
-def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """A rehearsal that was run: its verdict, what that rests on, and the samples that were judged."""
+
+    verdict: Verdict
+    evidence: Evidence
+    exposition: Exposition
+
+
+FOLDER = "rehearsals"
+"""Where rehearsals leave their files, a folder for each, if nobody says otherwise."""
+
+
+def folders(prepared: Sequence[Rehearsal], out: Path) -> list[Path]:
+    """Return the folder of each of several rehearsals, in `out`, by scenario and seed.
+
+    Raises:
+        InputError: two of them would be left in the same.
+    """
+    names = [f"{entry.loaded.scenario.scenario}-{entry.loaded.scenario.seed}" for entry in prepared]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"two scenarios would both be left in {twice}", hint="run them one by one, with --out")
+    return [out / name for name in names]
+
+
+def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None, *, with_page: bool = True) -> Verdict:
     """Run a rehearsal, leave its files in the folder `out`, and return its verdict.
+
+    Without its page, which is large, `syncstorm report` can still make it.
 
     Raises:
         InputError: the folder cannot be written, or a fault or a knob needs a live system.
+    """
+    done = perform(rehearsal, out, progress)
+    if with_page:
+        leave_page(out, Followed.of(done.evidence.timeline), done.evidence.scenario, rehearsal.ruleset)
+    return done.verdict
+
+
+def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Performance:
+    """Run a rehearsal as `run` does, without its page, for those who judge its samples again.
+
+    Raises:
+        InputError: as `run`.
     """
     refuse_live_only(rehearsal.loaded, rehearsal.injections)
     progress = progress or Progress()
     scenario = rehearsal.loaded.scenario
     make_folder(out)
-    with Journal(out / "journal.jsonl") as journal:
+    with Journal(out / JOURNAL) as journal:
         journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
         inputs = rehearsal.inputs()
         journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
@@ -138,24 +180,22 @@ def run(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -> Ve
         progress.on_judging()
         started = time.perf_counter()
         timeline, trouble = _evaluate(rehearsal, exposition, out, inputs.watched)
-        verdict = decide(
-            Evidence(
-                scenario=scenario,
-                injections=rehearsal.injections,
-                contract=rehearsal.contract,
-                ruleset=rehearsal.ruleset,
-                reached=simulated.reached,
-                digest=digest,
-                timeline=timeline,
-                trouble=trouble,
-                simulate_seconds=simulate_seconds,
-                evaluate_seconds=time.perf_counter() - started,
-                losses=simulated.losses,
-            )
+        evidence = Evidence(
+            scenario=scenario,
+            injections=rehearsal.injections,
+            contract=rehearsal.contract,
+            ruleset=rehearsal.ruleset,
+            reached=simulated.reached,
+            digest=digest,
+            timeline=timeline,
+            trouble=trouble,
+            simulate_seconds=simulate_seconds,
+            evaluate_seconds=time.perf_counter() - started,
+            losses=simulated.losses,
         )
+        verdict = decide(evidence)
         conclude(verdict, journal, out)
-    leave_page(out, Followed.of(timeline), scenario, rehearsal.ruleset)
-    return verdict
+    return Performance(verdict, evidence, exposition)
 
 
 def _simulate(rehearsal: Rehearsal, journal: Journal, progress: Progress) -> Run:
@@ -207,20 +247,20 @@ def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")
 
 
-_OUTPUTS = ("verdict.json", "report.md", "report.html", "metrics.om", "promtool*.yaml", "rules*.yaml", "journal.jsonl")
+_OUTPUTS = ("verdict.json", "report.md", "report.html", "metrics.om", "promtool*.yaml", "rules*.yaml", JOURNAL)
 
 
 def make_folder(out: Path) -> None:
     """Make the folder, and empty it of an earlier rehearsal: its files must not pass for this one's."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if (out / "journal.jsonl").exists():
+        if (out / JOURNAL).exists():
             for old in (old for pattern in _OUTPUTS for old in out.glob(pattern)):
                 old.unlink()
         elif any(out.iterdir()):
             hint = "choose a folder that is new, empty, or an earlier rehearsal's"
             raise InputError("is not empty and holds no earlier rehearsal", Place(out), hint)
-        (out / "journal.jsonl").touch()
+        (out / JOURNAL).touch()
     except OSError as error:
         raise InputError(f"cannot write there: {error.strerror}", Place(out)) from None
 

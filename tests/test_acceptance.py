@@ -22,7 +22,7 @@ AUTH = "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh"
 TIMEOUT = "OpenAgentsRuntimeSyncSocketTimeoutRateHigh"
 STALE = "OpenAgentsRuntimeSyncStaleCursorSpike"
 MINT = "OpenAgentsKhalaTokenMintFailureRatioHigh"
-OUTPUTS = {"verdict.json", "report.md", "journal.jsonl", "metrics.om", "promtool.yaml", "rules.yaml"}
+OUTPUTS = {"verdict.json", "report.md", "report.html", "journal.jsonl", "metrics.om", "promtool.yaml", "rules.yaml"}
 ROOT = Path(__file__).parents[1]
 
 DRIFT = """

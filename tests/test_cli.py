@@ -96,7 +96,7 @@ def test_knobs_lists_every_knob() -> None:
         assert knob in printed
 
 
-@pytest.mark.parametrize("what", ["scenario", "verdict"])
+@pytest.mark.parametrize("what", ["scenario", "verdict", "verification"])
 def test_schema_writes_a_json_schema(what: str) -> None:
     assert json.loads(_run("schema", what))["type"] == "object"
 

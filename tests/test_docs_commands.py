@@ -61,6 +61,12 @@ ELSEWHERE = {
     "syncstorm reproduce": (
         "tests/commands/test_reproduce.py::test_an_incident_that_a_prometheus_recorded_becomes_a_scenario_that_rehearses_alike"
     ),
+    "syncstorm report": "tests/commands/test_report.py::test_a_report_is_built_again_and_shown",
+    "syncstorm compare": (
+        "tests/commands/test_report.py::test_two_rehearsals_are_shown_side_by_side_and_left_as_a_page"
+    ),
+    "syncstorm verify": "tests/test_docs_ci.py::test_a_command_prints_what_the_page_shows",
+    "syncstorm verify auth-key-drift": ("tests/test_docs_ci.py::test_a_scenario_without_rules_is_held_against_its_own"),
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),
@@ -68,6 +74,7 @@ ELSEWHERE = {
     "syncstorm fault": (
         "tests/gameday/test_gameday.py::test_faults_are_injected_listed_cleared_halted_and_released_by_hand"
     ),
+    "syncstorm audit": "tests/commands/test_audit.py::test_a_dead_alert_is_an_exit_code_of_one_in_every_form",
     "syncstorm serve": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",
     "syncstorm fleet": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",
     "syncstorm drill": "tests/commands/test_live_commands.py::test_a_fleet_connects_to_a_server_and_ends_by_itself",

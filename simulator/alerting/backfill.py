@@ -10,6 +10,7 @@ import math
 import subprocess
 from typing import TYPE_CHECKING
 
+from simulator.alerting.folder import scratch_environment
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
@@ -48,14 +49,16 @@ def create_blocks(openmetrics_file: Path, data_dir: Path, promtool: Path) -> Non
     command = [str(promtool), "tsdb", "create-blocks-from", "openmetrics"]
     options = [f"--max-block-duration={_BLOCK_DURATION}", "-q", str(openmetrics_file), str(data_dir)]
     try:
-        done = subprocess.run(  # noqa: S603  # a program that was searched for
-            [*command, *options],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_BLOCKS_SECONDS,
-        )
+        with scratch_environment() as environment:
+            done = subprocess.run(  # noqa: S603  # a program that was searched for
+                [*command, *options],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_BLOCKS_SECONDS,
+                env=environment,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"promtool could not read the metrics: {error}") from error
     if done.returncode != 0:

@@ -6,24 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import promql_parser as promql
-
-from simulator.alerting.sight import parse
+from simulator.alerting.anatomy import dissect
 
 if TYPE_CHECKING:
     from simulator.alerting.exposition import Labels
     from simulator.alerting.querying import Matrix, PrometheusApi
 
 _UPWARDS = {">": True, ">=": True, "<": False, "<=": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A rule's expression taken apart: what is compared, how, and with which number."""
-
-    expr: str
-    operator: str
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +36,15 @@ class Closeness:
     courses: tuple[Course, ...] = ()
 
 
-def comparison_of(expr: str) -> Comparison | None:
-    """Return an expression as a comparison with a number; None where it is anything else."""
-    parsed = parse(expr)
-    while isinstance(parsed, promql.ParenExpr):
-        parsed = parsed.expr
-    if not isinstance(parsed, promql.BinaryExpr) or str(parsed.op) not in _UPWARDS:
-        return None
-    threshold = _number(parsed.rhs)
-    if threshold is None or _number(parsed.lhs) is not None:
-        return None
-    return Comparison(parsed.lhs.prettify(), str(parsed.op), threshold)
-
-
 def closeness_of(
     prometheus: PrometheusApi, expr: str, *, last: float, interval: float, began: float = 0.0
 ) -> Closeness | None:
     """Return how near an expression came in a run that began at `began`, at each evaluation up to `last` seconds."""
-    comparison = comparison_of(expr)
-    if comparison is None:
+    bound = dissect(expr).whole
+    if bound is None or bound.operator not in _UPWARDS:
         return None
-    found = courses_of(prometheus.query_range(comparison.expr, began, began + last, interval), began)
-    upwards = _UPWARDS[comparison.operator]
+    found = courses_of(prometheus.query_range(bound.expr, began, began + last, interval), began)
+    upwards = _UPWARDS[bound.operator]
     choose = max if upwards else min
     far = -math.inf if upwards else math.inf
 
@@ -77,7 +53,7 @@ def closeness_of(
 
     values = [value for course in found for _, value in course.samples if not math.isnan(value)]
     ordered = sorted(found, key=nearest, reverse=upwards)
-    return Closeness(comparison.operator, comparison.threshold, choose(values, default=None), tuple(ordered))
+    return Closeness(bound.operator, bound.threshold, choose(values, default=None), tuple(ordered))
 
 
 def courses_of(answer: Matrix, began: float = 0.0) -> tuple[Course, ...]:
@@ -90,15 +66,3 @@ def courses_of(answer: Matrix, began: float = 0.0) -> tuple[Course, ...]:
         for labels, samples in answer
     ]
     return tuple(sorted(found, key=lambda course: course.labels))
-
-
-def _number(expr: promql.Expr) -> float | None:
-    match expr:
-        case promql.ParenExpr():
-            return _number(expr.expr)
-        case promql.UnaryExpr():
-            inner = _number(expr.expr)
-            return None if inner is None else -inner
-        case promql.NumberLiteral():
-            return float(expr.val)
-    return None

@@ -30,7 +30,12 @@ def missing_selectors(expr: promql.Expr, has_series: HasSeries) -> tuple[promql.
 
 
 def selectors(expr: promql.Expr) -> tuple[promql.VectorSelector, ...]:
-    """Return every selector of an expression, needed or not."""
+    """Return every selector of an expression, needed or not, each once."""
+    return tuple({selector_text(selector): selector for selector in occurrences(expr)}.values())
+
+
+def occurrences(expr: promql.Expr) -> list[promql.VectorSelector]:
+    """Return a selector for each time that one occurs, always in the same order; some may be there twice as often."""
     found: list[promql.VectorSelector] = []
 
     def visit(node: promql.Expr) -> bool:
@@ -42,7 +47,7 @@ def selectors(expr: promql.Expr) -> tuple[promql.VectorSelector, ...]:
         return True
 
     promql.walk(expr, visit)
-    return tuple({selector_text(selector): selector for selector in found}.values())
+    return found
 
 
 def selector_text(selector: promql.VectorSelector) -> str:

@@ -14,7 +14,7 @@ from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import Dependence, name_of
 from simulator.alerting.querying import QueryRefused
 from simulator.alerting.sight import NOT_INSPECTED, Sight, parse, state_of
-from simulator.alerting.states import episodes
+from simulator.alerting.states import alert_labels, episodes
 from simulator.alerting.timeline import RuleTimeline
 from simulator.errors import EngineError, InputError, Place
 
@@ -121,7 +121,7 @@ class Evaluation:
             raise EngineError(f"{_where(rule)} cannot be evaluated: {error}") from error
         for labels, samples in answer:
             evaluations = {round(time * 1000) // round(interval * 1000) for time, _ in samples}
-            known = active.setdefault(_alert_labels(rule, labels), set())
+            known = active.setdefault(alert_labels(rule, labels), set())
             if known & evaluations:
                 raise EngineError(
                     f"{_where(rule)} cannot be evaluated: several results have the same labels "
@@ -179,12 +179,6 @@ def _recorded_selectors(dependence: Dependence) -> list[str]:
         for selector in selectors(expr)
         if name_of(selector) in dependence.recorded
     ]
-
-
-def _alert_labels(rule: AlertRule, labels: dict[str, str]) -> Labels:
-    carried = {**labels, **rule.labels, "alertname": rule.alert}
-    carried.pop("__name__", None)
-    return tuple(sorted((name, value) for name, value in carried.items() if value))
 
 
 def _where(rule: AlertRule) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -64,3 +65,10 @@ def guarded_folder() -> Iterator[GuardedFolder]:
         with suppress(BrokenPipeError):
             guard.stdin.close()
         guard.wait()
+
+
+@contextmanager
+def scratch_environment() -> Iterator[dict[str, str]]:
+    """Yield the environment of a program that is not to leave its temporary files behind, even if it is killed."""
+    with tempfile.TemporaryDirectory(prefix="syncstorm-") as folder:
+        yield os.environ | {"TMPDIR": folder}

@@ -53,7 +53,11 @@ def judge(  # noqa: PLR0913  # the run, the rules and the settings of the monito
     with ThreadPoolExecutor(1) as pool:
         checked = pool.submit(check_rules, ruleset)
         write_openmetrics(exposition, metrics)
-        with PrivatePrometheus(metrics, lookback_seconds=lookback_seconds) as prometheus:
+        with PrivatePrometheus(
+            metrics,
+            lookback_seconds=lookback_seconds,
+            evaluation_interval_seconds=evaluation_interval_seconds,
+        ) as prometheus:
             checked.result()
             fill(prometheus, (exposition,))
             evaluation = Evaluation(prometheus, ruleset, exposition, clock, promtool)

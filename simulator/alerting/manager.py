@@ -6,14 +6,12 @@ impossible.
 
 from __future__ import annotations
 
-import ast
-import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.alerting.ruleset import AlertRule, RuleSet
-from simulator.alerting.ruletest import Expectation, run_test, write_test
+from simulator.alerting.ruletest import Expectation, elements, run_test, write_test
 from simulator.alerting.states import Episode
 from simulator.durations import format_duration
 
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 # Two rules may share name and labels: while promtool evaluates them, each has its number on it.
 _MARK = "syncstorm_rule"
 _IMPOSSIBLE = (("syncstorm_impossible{}", -1.0),)
-_ELEMENT = re.compile(r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\} \S+')
-_PAIR = re.compile(r'([^\s,="]+)=("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,7 @@ def evaluate(  # noqa: PLR0913  # the rules, the run and the clock
     )
     failures = run_test(file, promtool)
     vectors = [failure.got for failure in failures if failure.expr == "ALERTS"]
-    active = _by_rule(map(_elements, vectors))
+    active = _by_rule(map(elements, vectors))
     seen = {presence[one.expr] for one in failures if one.expr in presence and one.got != "nil"}
     return Managed(
         {rule: _episodes(active[number], interval, last) for rule, number in numbers.items() if rule in rules},
@@ -97,13 +93,6 @@ def _mark(part: RuleSet) -> tuple[RuleSet, dict[AlertRule, str]]:
         for group in part.groups
     )
     return RuleSet(groups), numbers
-
-
-def _elements(vector: str) -> Iterator[dict[str, str]]:
-    """Yield the labels of each element of a vector as promtool prints it."""
-    for inner in _ELEMENT.findall(vector):
-        # Go and Python quote strings alike.
-        yield {name: str(ast.literal_eval(value)) for name, value in _PAIR.findall(inner)}
 
 
 def _by_rule(vectors: Iterable[Iterable[dict[str, str]]]) -> dict[str, dict[Labels, dict[int, str]]]:

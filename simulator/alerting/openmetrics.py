@@ -39,7 +39,7 @@ class RecordedMetrics:
         """Return what each target showed: a series that a scrape of its target did not have is None then."""
         targets: dict[Labels, Samples] = defaultdict(dict)
         for (name, labels), values in self.samples.items():
-            targets[tuple(pair for pair in labels if pair[0] in _TARGET)][name, labels] = values
+            targets[_target(labels)][name, labels] = values
         return tuple(_expose(found) for found in targets.values())
 
     def write(self, file: Path) -> None:
@@ -51,7 +51,7 @@ class RecordedMetrics:
 
 
 def read_openmetrics(file: Path) -> RecordedMetrics:
-    """Return the samples of a file; a last line that was cut off is left out.
+    """Return the samples of a file; of one that was cut off, those of its whole scrapes.
 
     Raises:
         InputError: the file cannot be read, or a line in the middle of it is no sample.
@@ -61,7 +61,6 @@ def read_openmetrics(file: Path) -> RecordedMetrics:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", Place(file)) from None
     samples: Samples = defaultdict(dict)
-    last: int | None = None
     lines = text.split("\n")
     known: dict[str, tuple[str, Labels]] = {}
     for number, line in enumerate(lines[:-1], start=1):  # what follows the last line break was cut off
@@ -74,10 +73,28 @@ def read_openmetrics(file: Path) -> RecordedMetrics:
         head = line[: match.end(2) if inner is not None else match.end(1)]
         if head not in known:
             known[head] = (name, _labels(inner or ""))
-        at = int(float(time) * 1000 + 0.01)
-        samples[known[head]][at] = value
-        last = at if last is None else max(last, at)
-    return RecordedMetrics(dict(samples), lines[-2:] == [EOF, ""], None if last is None else last / 1000)
+        samples[known[head]][int(float(time) * 1000 + 0.01)] = value
+    is_whole = lines[-2:] == [EOF, ""]
+    kept = dict(samples) if is_whole else _whole_scrapes(samples)
+    last = max((at for values in kept.values() for at in values), default=None)
+    return RecordedMetrics(kept, is_whole, None if last is None else last / 1000)
+
+
+def _whole_scrapes(samples: Samples) -> Samples:
+    """Return the samples of the scrapes that are there with their `up`: of others some series may have been cut off."""
+    scraped: dict[Labels, set[int]] = defaultdict(set)
+    for (name, labels), values in samples.items():
+        if name == "up":
+            scraped[_target(labels)].update(values)
+    trimmed = {
+        (name, labels): {at: value for at, value in values.items() if at in scraped[_target(labels)]}
+        for (name, labels), values in samples.items()
+    }
+    return {series: values for series, values in trimmed.items() if values} if scraped else samples
+
+
+def _target(labels: Labels) -> Labels:
+    return tuple(pair for pair in labels if pair[0] in _TARGET)
 
 
 def sample_lines(name: str, labels: Labels, samples: Iterable[tuple[int, str]]) -> Iterator[str]:
@@ -100,8 +117,7 @@ def _escape(text: str) -> str:
 
 
 def _expose(samples: Samples) -> Exposition:
-    scraped = {at for (name, _), values in samples.items() if name == "up" for at in values}
-    times = sorted(scraped or {at for values in samples.values() for at in values})
+    times = sorted({at for values in samples.values() for at in values})
     series = tuple(
         Series(name, labels, [None if (value := values.get(at)) is None else float(value) for at in times])
         for (name, labels), values in samples.items()

@@ -8,6 +8,7 @@ from simulator.alerting.backfill import create_blocks
 from simulator.alerting.process import PrivateProgram
 from simulator.alerting.querying import PrometheusApi, QueryRefused, Sample
 from simulator.alerting.toolchain import find_tool
+from simulator.durations import format_duration
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnPrometheus", "PrivatePrometheus", "QueryRefused", "Sample"]
 
-# Out-of-order samples are stale markers, which come after the blocks they belong to.
-_CONFIG = "storage: {tsdb: {out_of_order_time_window: 36500d}}\n"
+# Out-of-order samples are stale markers, which come after the blocks they belong to. Subqueries without a step of
+# their own follow the global interval.
+_CONFIG = "global: {{evaluation_interval: {}}}\nstorage: {{tsdb: {{out_of_order_time_window: 36500d}}}}\n"
 
 
 class OwnPrometheus(PrivateProgram, PrometheusApi):
@@ -55,8 +57,11 @@ class PrivatePrometheus(OwnPrometheus):
         EngineError: on entry where it cannot be started, on queries where it is gone or refuses.
     """
 
-    def __init__(self, openmetrics_file: Path, *, lookback_seconds: float = 300.0) -> None:
+    def __init__(
+        self, openmetrics_file: Path, *, lookback_seconds: float = 300.0, evaluation_interval_seconds: float = 15.0
+    ) -> None:
         super().__init__(lookback_seconds=lookback_seconds)
+        self._interval = format_duration(evaluation_interval_seconds)
         self._openmetrics_file = openmetrics_file
         self._promtool = find_tool("promtool")
 
@@ -74,7 +79,7 @@ class PrivatePrometheus(OwnPrometheus):
 
     def _prepare(self, folder: Path) -> list[str]:
         create_blocks(self._openmetrics_file, folder / "data", self._promtool.path)
-        (folder / "prometheus.yml").write_text(_CONFIG, encoding="utf-8")
+        (folder / "prometheus.yml").write_text(_CONFIG.format(self._interval), encoding="utf-8")
         return self._command(
             folder,
             # The run is in 1970: nothing may expire it, and nothing may compact it behind our back.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 __all__ = [
+    "RULE_KINDS",
     "AlertRule",
     "Group",
     "RecordingRule",
@@ -27,11 +28,14 @@ __all__ = [
     "RuleSet",
     "check_rules",
     "dump_rules",
+    "find_complaints",
     "load_rules",
 ]
 
 _LISTS = ("List", "PrometheusRuleList")
-_KINDS = ("PrometheusRule", *_LISTS)
+RULE_KINDS = ("PrometheusRule", *_LISTS)
+"""Kubernetes objects that hold rules."""
+
 _OBJECT_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 _GROUP_KEYS = ("name", "interval", "limit", "labels", "rules", "query_offset", "partial_response_strategy")
 _ALERT_KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
@@ -66,20 +70,31 @@ def check_rules(ruleset: RuleSet) -> None:
         InputError: promtool refuses a rule.
         EngineError: promtool is missing or failed for another reason.
     """
+    for rule, problem in find_complaints(ruleset):
+        raise InputError(problem, _place(rule, ruleset))
+
+
+def find_complaints(ruleset: RuleSet) -> list[tuple[Rule, str]]:
+    """Return what promtool has to say against rules, in its order.
+
+    Raises:
+        EngineError: promtool is missing or failed for another reason.
+    """
     numbered = RuleSet(tuple(replace(group, name=str(n)) for n, group in enumerate(ruleset.groups)))
     with tempfile.TemporaryDirectory(prefix="syncstorm-") as folder:
         file = Path(folder) / "rules.yaml"
         file.write_text(dump_rules(numbered), encoding="utf-8")
         said = _promtool_check(file)
     if said is None:
-        return
+        return []
     # Each complaint starts with the name of the file.
-    for complaint in said.split(f"{file}: ")[1:]:
-        found = _COMPLAINT.search(complaint)
-        if found is not None:
-            rule = ruleset.groups[int(found[1])].rules[int(found[2]) - 1]
-            raise InputError(found["problem"].strip(), _place(rule, ruleset))
-    raise EngineError(f"promtool refuses the rules: {said.strip()}")
+    found = [_COMPLAINT.search(complaint) for complaint in said.split(f"{file}: ")[1:]]
+    complaints = [
+        (ruleset.groups[int(one[1])].rules[int(one[2]) - 1], one["problem"].strip()) for one in found if one is not None
+    ]
+    if not complaints:
+        raise EngineError(f"promtool refuses the rules: {said.strip()}")
+    return complaints
 
 
 def _promtool_check(file: Path) -> str | None:
@@ -135,8 +150,8 @@ def _load_document(document: Section) -> Iterator[Group]:
         yield from map(_load_group, document.sections("groups"))
         return
     kind = document.text("kind") or ""
-    if kind not in _KINDS:
-        raise unknown_name("kind", kind, _KINDS, document.place("kind"))
+    if kind not in RULE_KINDS:
+        raise unknown_name("kind", kind, RULE_KINDS, document.place("kind"))
     if kind in _LISTS:
         document.refuse_unknown(("apiVersion", "kind", "metadata", "items"))
         for item in document.sections("items"):

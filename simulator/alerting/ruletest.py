@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.alerting.backfill import number
+from simulator.alerting.folder import scratch_environment
 from simulator.alerting.ruleset import dump_rules
 from simulator.alerting.staleness import stale_indexes
 from simulator.durations import format_duration
@@ -30,6 +32,8 @@ _FAILURE = re.compile(
     r" +exp: (?P<expected>.*)\n +got: (?P<got>.*)$",
     re.MULTILINE,
 )
+_ELEMENT = re.compile(r'\{((?:[^"{}]|"(?:[^"\\]|\\.)*")*)\} \S+')
+_PAIR = re.compile(r'([^\s,="]+)=("(?:[^"\\]|\\.)*")')
 _ERROR = re.compile(r"^.*\berr: .*$", re.MULTILINE)
 
 
@@ -106,14 +110,16 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
         EngineError: promtool failed for another reason: a rule that cannot be evaluated, an unreadable file.
     """
     try:
-        done = subprocess.run(  # noqa: S603  # a program that was searched for
-            [promtool, "test", "rules", file],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_RUN_SECONDS,
-        )
+        with scratch_environment() as environment:
+            done = subprocess.run(  # noqa: S603  # a program that was searched for
+                [promtool, "test", "rules", file],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_RUN_SECONDS,
+                env=environment,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(f"promtool could not test the rules: {error}") from error
     said = done.stdout + done.stderr
@@ -128,6 +134,13 @@ def run_test(file: Path, promtool: Path) -> list[Failure]:
         problem = said.strip() if broken is None else broken[0].strip()
         raise EngineError(f"promtool could not test the rules: {problem[:500]}")
     return failures
+
+
+def elements(vector: str) -> Iterator[dict[str, str]]:
+    """Yield the labels of each element of a vector as promtool prints it."""
+    for inner in _ELEMENT.findall(vector):
+        # Go and Python quote strings alike.
+        yield {name: str(ast.literal_eval(value)) for name, value in _PAIR.findall(inner)}
 
 
 def _refuse_too_fine(step: int, times: Sequence[int], series: int) -> None:

@@ -45,6 +45,13 @@ def episodes(
     return tuple(sorted(found, key=lambda episode: (episode.pending_at, episode.labels)))
 
 
+def alert_labels(rule: AlertRule, labels: Mapping[str, str]) -> Labels:
+    """Return what an alert carries whose expression has these labels: sorted, without empty ones."""
+    carried = {**labels, **rule.labels, "alertname": rule.alert}
+    carried.pop("__name__", None)
+    return tuple(sorted((name, value) for name, value in carried.items() if value))
+
+
 def _follow(rule: AlertRule, labels: Labels, active: frozenset[int], interval: int, last: int) -> Iterator[Episode]:
     """Follow one label set through every evaluation, as `AlertingRule.Eval` of Prometheus does."""
     hold, keep = _milliseconds(rule.for_seconds), _milliseconds(rule.keep_firing_for_seconds)

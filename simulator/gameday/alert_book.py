@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simulator.alerting.closeness import comparison_of
+from simulator.alerting.anatomy import dissect
 from simulator.alerting.runbook import runbook_of
 from simulator.control.day_models import AlertInfo, StretchInfo
 
@@ -42,7 +42,7 @@ class AlertBook:
 class _Page:
     def __init__(self, key: str, rule: AlertRule) -> None:
         self.rule = rule
-        comparison = comparison_of(rule.expr)
+        bound = dissect(rule.expr).whole
         self._fixed = {
             "key": key,
             "alert": rule.alert,
@@ -50,7 +50,7 @@ class _Page:
             "for_s": rule.for_seconds,
             "severity": rule.labels.get("severity", ""),
             "runbook": runbook_of(rule),
-            "threshold": "" if comparison is None else f"{comparison.operator} {comparison.threshold:g}",
+            "threshold": "" if bound is None else f"{bound.operator} {bound.threshold:g}",
         }
         self._stretches: list[StretchInfo] = []
 

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from simulator.alerting.closeness import comparison_of
+from simulator.alerting.anatomy import dissect
 from simulator.alerting.querying import QueryRefused
 from simulator.control.day_models import LineInfo, SeriesInfo
 from simulator.gameday.alert_book import key_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from simulator.alerting.closeness import Comparison
+    from simulator.alerting.anatomy import Bound
     from simulator.alerting.querying import Matrix, PrometheusApi
     from simulator.alerting.ruleset import AlertRule, RuleSet
     from simulator.control.day_models import Point
@@ -43,10 +43,10 @@ class _Curve:
 class RuleCurve:
     """What one rule compares with a number, asked of its Prometheus at the rule's own interval."""
 
-    def __init__(self, key: str, rule: AlertRule, comparison: Comparison, interval_seconds: float) -> None:
+    def __init__(self, key: str, rule: AlertRule, bound: Bound, interval_seconds: float) -> None:
         self._key = key
         self._rule = rule
-        self._comparison = comparison
+        self._bound = bound
         self._interval_seconds = interval_seconds
         self._curves: dict[str, _Curve] = {}
         self._asked_until: float | None = None
@@ -66,7 +66,7 @@ class RuleCurve:
         first += max(0, steps - MOST_POINTS) * self._interval_seconds
         last = first + min(steps, MOST_POINTS) * self._interval_seconds
         try:
-            found = prometheus.query_range(self._comparison.expr, first, last, self._interval_seconds)
+            found = prometheus.query_range(self._bound.expr, first, last, self._interval_seconds)
         except QueryRefused:
             self._is_refused = True
             return []
@@ -90,8 +90,8 @@ class RuleCurve:
             title=self._rule.alert,
             unit=unit_of(self._rule.expr),
             of_alert=True,
-            operator=self._comparison.operator,
-            threshold=self._comparison.threshold,
+            operator=self._bound.operator,
+            threshold=self._bound.threshold,
             lines=tuple(LineInfo(label=label, points=curve.after(since)) for label, curve in self._curves.items()),
         )
 
@@ -101,11 +101,11 @@ def rule_curves(ruleset: RuleSet, evaluation_seconds: float) -> tuple[RuleCurve,
     intervals = {
         rule: seconds for seconds, part in ruleset.by_interval(evaluation_seconds).items() for rule in part.alerts()
     }
-    found = ((number, rule, comparison_of(rule.expr)) for number, rule in enumerate(ruleset.alerts()))
+    found = ((number, rule, dissect(rule.expr).whole) for number, rule in enumerate(ruleset.alerts()))
     return tuple(
-        RuleCurve(key_of(number, rule), rule, comparison, intervals[rule])
-        for number, rule, comparison in found
-        if comparison is not None
+        RuleCurve(key_of(number, rule), rule, bound, intervals[rule])
+        for number, rule, bound in found
+        if bound is not None
     )
 
 

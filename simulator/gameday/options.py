@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simulator.control.guard import new_token
 from simulator.control.lease import LEASE_SECONDS
+from simulator.durations import format_duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,16 @@ class Options:
     bus_url: str | None = None
     bus_token: str | None = field(default=None, repr=False)
     own_clients: int | None = None
+
+    def words(self) -> tuple[str, ...]:
+        """Return the options of the command line that say what is judged, by whom and for how long; no secrets."""
+        given = {
+            "--alertmanager": self.alertmanager_file,
+            "--prometheus": self.prometheus_url,
+            "--duration": None if self.until_stopped else format_duration(self.duration_seconds),
+            "--own-clients": self.own_clients,
+        }
+        return tuple(word for flag, value in given.items() if value is not None for word in (flag, str(value)))
 
     @property
     def near_host(self) -> str:

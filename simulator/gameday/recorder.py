@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulator.alerting.ruleset import RuleSet
     from simulator.alerting.watching import WatchingPrometheus
 
-RECORD_SECONDS = 15.0
+RECORD_SECONDS = 5.0
 """Between two looks at what is new."""
 
 BEFORE_SECONDS = 900.0

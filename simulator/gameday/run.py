@@ -218,7 +218,7 @@ class _Day:
             version=__version__,
             started_at=self._began_wall,
         )
-        inputs = self._rehearsal.inputs(is_live=True)
+        inputs = self._rehearsal.inputs("gameday", self._options.words())
         self._journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
 
     # --- running

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from simulator.errors import InputError, Place
 from simulator.report.criteria import Facts, criteria_of, judge_criteria
 from simulator.report.inputs import EVENT, Inputs
 from simulator.report.verdict import Verdict
@@ -93,7 +94,11 @@ class Journalled:
 
     @classmethod
     def of(cls, entries: Sequence[dict[str, Any]]) -> Journalled:
-        """Return what the lines of a journal say."""
+        """Return what the lines of a journal say.
+
+        Raises:
+            InputError: there is a verdict among them that cannot be read.
+        """
         by_event: dict[str, list[dict[str, Any]]] = {}
         for entry in entries:
             by_event.setdefault(entry["event"], []).append(entry)
@@ -106,7 +111,7 @@ class Journalled:
             cohorts=_cohorts(by_event.get("suffered", ())),
             actions=tuple(_action(entry) for entry in by_event.get("action", ()) if entry["what"] not in NO_ACTION),
             began=float(started.get("started_at", 0.0)),
-            is_live="gameday_started" in by_event or bool(by_event.get("timeline_ended")),
+            is_live="gameday_started" in by_event,
             last=max((at for at in times if isinstance(at, int | float)), default=0.0),
         )
 
@@ -116,7 +121,13 @@ class Journalled:
         """Return what there is to tell, once a verdict and what Prometheus had are known."""
         watched = () if self.inputs is None else self.inputs.watched
         courses = dict(zip(watched, followed.watched, strict=False))
-        facts = Facts(courses, None if self.cohorts is None else self.cohorts.looping)
+        looping = None if self.cohorts is None else self.cohorts.looping
+        rules = {
+            alert.alert: closeness.courses
+            for alert, closeness in zip(verdict.alerts, followed.rules, strict=False)
+            if closeness is not None
+        }
+        facts = Facts(courses, looping, rules)
         criteria = criteria_of({alert.alert for alert in verdict.alerts})
         return Account(
             verdict,
@@ -150,10 +161,14 @@ def _inputs(entries: Sequence[dict[str, Any]]) -> Inputs | None:
 
 
 def _verdict(entries: Sequence[dict[str, Any]]) -> Verdict | None:
-    try:
-        return Verdict.model_validate(entries[-1]["entry"]) if entries else None
-    except (ValidationError, KeyError):
+    """Return the verdict that a run came to, None if it came to none; one that cannot be read is something else."""
+    if not entries:
         return None
+    try:
+        return Verdict.model_validate(entries[-1].get("entry"))
+    except ValidationError:
+        problem = "has a verdict that this version of syncstorm cannot read"
+        raise InputError(problem, Place("journal.jsonl"), "use the version that wrote it, or rehearse again") from None
 
 
 def _cohorts(entries: Sequence[dict[str, Any]]) -> Cohorts | None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from simulator.durations import format_duration
 from simulator.report.charts import AlertView, Lane, draw_alert
-from simulator.report.page import Html, bullets, chart, code, element, join, section, table, write_page
+from simulator.report.page import Html, breakable, bullets, chart, code, element, join, section, table, write_page
 from simulator.report.views import closeness_at, curves_of, has_chart, injected, levels_of, stretches_of, unit_at
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _charts(comparison: Comparison) -> Iterator[Html]:
             injections=bands,
             lanes=tuple(Lane(side.name, side.stretches()) for side in shown),
         )
-        yield element("h3", pair.name)
+        yield element("h3", breakable(pair.name))
         yield chart(draw_alert(view), f"{pair.name} in both runs")
 
 

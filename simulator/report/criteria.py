@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -29,9 +29,9 @@ Outcome = Literal["met", "not met", "cannot be told"]
 class Criterion(BaseModel):
     """One exit criterion of one alert's runbook chapter.
 
-    Either a `query` that stays `below` a number `for` a time, or a kind of fact about clients that the simulator knows:
-    those that lost events silently (`losses`), or that are told `stale_cursor` again at once (`stale_loops`). Of those
-    there may be `at_most` so many.
+    Either a `query`, or the left side of the alert's own rule where none is given, that stays `below` a number `for` a
+    time; or a kind of fact about clients that the simulator knows: those that lost events silently (`losses`), or that
+    are told `stale_cursor` again at once (`stale_loops`). Of those there may be `at_most` so many.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,10 +48,10 @@ class Criterion(BaseModel):
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> Criterion:
-        if (self.query is not None) + bool(self.losses) + self.stale_loops != 1:
-            raise ValueError("a criterion needs one of 'query', 'losses' and 'stale_loops'")
-        if (self.query is None) != (self.below is None):
-            raise ValueError("'query' and 'below' go together")
+        if (self.below is not None) + bool(self.losses) + self.stale_loops != 1:
+            raise ValueError("a criterion needs one of 'below', 'losses' and 'stale_loops'")
+        if self.query is not None and self.below is None:
+            raise ValueError("a 'query' needs a 'below'")
         if unknown := set(self.losses) - set(SILENT_LOSSES):
             raise ValueError(f"no kind of silent loss: {min(unknown)}")
         return self
@@ -74,10 +74,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What criteria are held against: the courses of each query, and the clients in loops (None if nobody knows)."""
+    """What criteria are held against.
+
+    The courses of each query, those of each alert's left side by its name, and the number of clients in loops, None if
+    nobody knows.
+    """
 
     courses: Mapping[str, Sequence[Course]]
     looping: int | None
+    rules: Mapping[str, Sequence[Course]] = field(default_factory=dict)
 
 
 def load_criteria(file: Path | None = None) -> tuple[Criterion, ...]:
@@ -93,7 +98,8 @@ def load_criteria(file: Path | None = None) -> tuple[Criterion, ...]:
     try:
         return _File.model_validate(documents[0].data).criteria
     except ValidationError as invalid:
-        error = invalid.errors(include_url=False)[0]
+        errors = invalid.errors(include_url=False)
+        error = next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
         raise explain_misfit(error, documents[0].place(tuple(error["loc"])), Criterion.model_fields) from None
 
 
@@ -113,11 +119,13 @@ def judge_criteria(verdict: Verdict, criteria: Sequence[Criterion], facts: Facts
 
 
 def _judge(criterion: Criterion, alert: AlertEntry, verdict: Verdict, facts: Facts) -> tuple[Outcome, str]:
-    if criterion.query is not None:
+    if criterion.below is not None:
         ends = [entry.until_s for entry in verdict.injections if entry.id == alert.injection]
         if not ends:
             return "cannot be told", "no injection explains the alert, so nobody knows when the incident ended"
-        return _held(criterion, facts.courses.get(criterion.query, ()), max(ends), verdict.duration_s)
+        own = criterion.query is None
+        courses = facts.rules.get(alert.alert, ()) if own else facts.courses.get(criterion.query or "", ())
+        return _held(criterion, courses, max(ends), verdict.duration_s)
     if criterion.stale_loops:
         return _count(criterion, facts.looping, "clients were told stale_cursor again at once")
     losses = verdict.silent_losses
@@ -136,8 +144,8 @@ def _held(criterion: Criterion, courses: Sequence[Course], ended: float, duratio
     assert criterion.below is not None
     long = format_duration(criterion.for_)
     if len(courses) != 1:
-        what = "nothing" if not courses else f"{len(courses)} series"
-        return "cannot be told", f"the query finds {what}"
+        what = "nothing was found" if not courses else f"{len(courses)} series were found"
+        return "cannot be told", f"{what} to hold it against"
     after = [(at, value) for at, value in courses[0].samples if at >= ended]
     if duration - ended < criterion.for_:
         left = format_duration(round(duration - ended, 3))

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 def inputs_of(account: Account) -> Html:
     """Return what the rehearsal was made of."""
     verdict, inputs = account.verdict, account.inputs
+    clients = str(verdict.clients)
+    if account.ended:
+        clients += f", of which {verdict.control_clients} met no injection"
     rows: list[tuple[object, object]] = [
         ("scenario", verdict.scenario),
         ("seed", verdict.seed),
         (f"{'real' if verdict.mode == 'live' else 'virtual'} time", format_duration(round(verdict.duration_s))),
-        ("clients", f"{verdict.clients}, of which {verdict.control_clients} met no injection"),
+        ("clients", clients),
     ]
     if inputs is not None:
         rows.append(("alert rules", join(map(code, inputs.rule_files), ", ") or "of a Prometheus"))
@@ -75,14 +78,17 @@ def people(account: Account) -> Html:
 def verification(account: Account) -> Html:
     """Return what vouches for the result."""
     verdict = account.verdict
-    lines: list[object] = [_engine(verdict), _certified(verdict), *map(tell_scrapes, verdict.failed_scrapes)]
+    lines: list[object] = [_engine(account), _certified(verdict), *map(tell_scrapes, verdict.failed_scrapes)]
     if verdict.notifications:
         lines.append(f"{len(verdict.notifications)} notifications came to the receivers that stand in place of yours.")
     lines.append(_losses(verdict))
     return bullets(line for line in lines if line)
 
 
-def _engine(verdict: Verdict) -> str:
+def _engine(account: Account) -> str:
+    verdict = account.verdict
+    if not account.ended:
+        return "Nobody judged this run. What is said of its alerts was evaluated afterwards, over what it had recorded."
     if verdict.engine is None:
         return "The rules were not evaluated."
     how = "while the run went on" if verdict.mode == "live" else "over every sample of the run"

@@ -9,7 +9,7 @@ from simulator.report.charts import draw_alert, draw_cohorts, draw_detection, dr
 from simulator.report.delays import delays_of
 from simulator.report.evidence import exit_criteria, follow_up, inputs_of, people, reproduce, verification
 from simulator.report.findings import describe_span
-from simulator.report.page import Html, bullets, chart, code, element, join, section, table, write_page
+from simulator.report.page import Html, breakable, bullets, chart, code, element, join, section, table, write_page
 from simulator.report.views import (
     alert_view,
     closeness_at,
@@ -84,19 +84,25 @@ def _outcomes(account: Account) -> list[Html]:
     verdict = account.verdict
     if not verdict.injections:
         return [element("p", "Nothing was injected.")]
-    return [element("ol", *(element("li", _outcome(entry, verdict)) for entry in verdict.injections))]
+    return [element("ol", *(element("li", _outcome(entry, account)) for entry in verdict.injections))]
 
 
-def _outcome(entry: InjectionEntry, verdict: Verdict) -> Html:
+def _outcome(entry: InjectionEntry, account: Account) -> Html:
+    verdict = account.verdict
     when = f"at {format_duration(entry.at_s)}"
     if entry.until_s > entry.at_s:
         when = f"from {format_duration(entry.at_s)} to {format_duration(round(entry.until_s, 3))}"
     parameters = ", ".join(f"{name} {value}" for name, value in entry.parameters.items())
     seen = [alert for alert in verdict.alerts if any(e.injection == entry.id for e in alert.episodes)]
-    reached = f"Level {entry.level:g}, {when}: reached {entry.touched} of {verdict.clients} clients."
+    whom = f"reached {entry.touched} of {verdict.clients} clients"
+    if not account.ended and not entry.touched:
+        whom = "whom it reached is not known"
+    reached = f"Level {entry.level:g}, {when}: {whom}."
     lines = [f"{reached} Parameters: {parameters}." if parameters else reached]
-    lines += [_saw(alert, entry) for alert in seen] or ["No alert saw it."]
-    return join((element("strong", entry.id), bullets(lines)))
+    lines += [_saw(alert, entry) for alert in seen] or [
+        "No alert saw it." if account.ended else "As far as is known, no alert saw it."
+    ]
+    return join((element("strong", breakable(entry.id)), bullets(lines)))
 
 
 def _saw(alert: AlertEntry, entry: InjectionEntry) -> str:
@@ -133,7 +139,7 @@ def _alerts(account: Account) -> list[Html]:
         if not has_chart(alert, closeness):
             continue
         rule = account.rules[number] if number < len(account.rules) else None
-        parts.append(element("h3", alert.alert))
+        parts.append(element("h3", breakable(alert.alert)))
         if rule is not None:
             held = f", for {format_duration(rule.for_seconds)}" if rule.for_seconds else ""
             parts.append(element("p", code(" ".join(rule.expr.split())), held, class_="dim"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import re
 import shlex
 import tempfile
 from dataclasses import dataclass
@@ -16,8 +18,12 @@ from simulator.alerting.ruleset import dump_rules
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.alerting.contract import Contract
     from simulator.alerting.ruleset import RuleSet
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
 
 EVENT = "inputs"
 """The event of the journal's line."""
@@ -31,13 +37,13 @@ class Request:
     rules: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
 
-    def command(self, verb: str) -> str:
-        """Return the command that asks for it again."""
-        words = ["syncstorm", verb, self.scenario]
+    def command(self, verb: str, more: Sequence[str] = ()) -> str:
+        """Return the command that asks for it again; `more` are further options."""
+        words = ["syncstorm", verb, *([self.scenario] if self.scenario else []), *more]
         words += ["--rules", *self.rules] if self.rules else []
         for key, value in self.settings:
             words += ["--set", f"{key}={value}"]
-        return shlex.join(words)
+        return _without_secrets(shlex.join(words))
 
 
 class Inputs(BaseModel):
@@ -62,13 +68,14 @@ class Inputs(BaseModel):
         contract: Contract,
         *,
         watched: tuple[str, ...],
-        is_live: bool = False,
+        verb: str = "rehearse",
+        options: Sequence[str] = (),
     ) -> Inputs:
-        """Return what goes into a rehearsal."""
+        """Return what goes into a rehearsal that a command with some options asked for."""
         files = dict.fromkeys(str(rule.file) for rule in ruleset.rules() if rule.file is not None)
         return cls(
-            command=request.command("gameday" if is_live else "rehearse"),
-            scenario=scenario.model_dump(mode="json", by_alias=True, exclude_none=True),
+            command=request.command(verb, options),
+            scenario=json.loads(_without_secrets(scenario.model_dump_json(by_alias=True, exclude_none=True))),
             rules=dump_rules(ruleset.with_unique_groups()),
             rule_files=tuple(files),
             contract=contract.contract,
@@ -94,3 +101,8 @@ class Inputs(BaseModel):
             file = Path(folder) / "rules.yaml"
             file.write_text(self.rules, encoding="utf-8")
             return load_rules([file])
+
+
+def _without_secrets(text: str) -> str:
+    """Return a text without the names and passwords that stand in its URLs."""
+    return _CREDENTIALS.sub("", text)

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+JOURNAL = "journal.jsonl"
+"""The file that every folder of a rehearsal has."""
+
 
 class Journal:
     """Writes `journal.jsonl`; every line is on disk before the next thing happens."""

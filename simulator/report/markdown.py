@@ -124,6 +124,8 @@ def _provenance(verdict: Verdict) -> str:
 
 
 def _certified(verdict: Verdict) -> str:
+    if verdict.mode == "live" and verdict.engine is None:
+        return "nobody evaluated the rules while the run went on"
     if verdict.mode == "live":
         return "it evaluated the rules while the run went on"
     word = "not certified"

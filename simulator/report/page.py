@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,12 @@ def join(parts: Iterable[object], between: str = "") -> Html:
 def code(text: object) -> Html:
     """Return a name or a piece of text that people could type; where it may be broken, it breaks between its words."""
     shown = str(text)
-    return element("code", shown if " " in shown else Html(_SEAM.sub(r"\1<wbr>", html.escape(shown))))
+    return element("code", shown if " " in shown else breakable(shown))
+
+
+def breakable(text: str) -> Html:
+    """Return a long name that may be broken between its words, and not within one."""
+    return Html(_SEAM.sub(r"\1<wbr>", html.escape(text)))
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Html:
@@ -72,14 +78,14 @@ def section(title: str, *inside: object) -> Html:
     return element("section", element("h2", title), body, id=anchor) if body else Html()
 
 
-def chart(figure: Figure, name: str) -> Html:
-    """Return a place for a chart and its data; `name` says what it shows, to people who do not see it."""
+def chart(figure: Figure, label: str) -> Html:
+    """Return a place for a chart and its data; `label` says what it shows, to people who do not see it."""
     height = str(int(figure["layout"]["height"]))
     # No `<` is left in it, so that nothing in it can end the element.
     data = Html(orjson.dumps(figure).decode().replace("<", "\\u003c"))
     return element(
         "figure",
-        element("div", class_="plot", role="img", aria_label=name, style=f"min-height:{height}px"),
+        element("div", class_="plot", role="img", aria_label=label, style=f"min-height:{height}px"),
         element("script", data, type="application/json", class_="figure"),
     )
 
@@ -115,6 +121,7 @@ def _read(name: str) -> str:
     return (files("simulator.report") / name).read_text(encoding="utf-8")
 
 
+@cache
 def _plotly() -> str:
     """Return plotly.js as the package `plotly` brings it along; importing that package would take far longer."""
     source = (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.errors import InputError, Place
 from simulator.report.account import Journalled
 from simulator.report.html import write_html
-from simulator.report.journal import read_journal
+from simulator.report.journal import JOURNAL, read_journal
 from simulator.report.markdown import write_markdown
 from simulator.report.unfinished import Remains, conclude_unfinished
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from simulator.report.account import Account
     from simulator.scenario.schema import Scenario
 
-JOURNAL, METRICS = "journal.jsonl", "metrics.om"
+METRICS = "metrics.om"
 
 
 def leave_page(folder: Path, followed: Followed, scenario: Scenario, ruleset: RuleSet) -> None:
@@ -82,14 +82,19 @@ def retell(folder: Path, faults: Mapping[str, type[Fault]]) -> Account:
     verdict, followed = journalled.verdict, Followed()
     if metrics is None:
         if verdict is None:
-            verdict = conclude_unfinished(Remains(journalled, scenario, ruleset, None, None), faults)
+            remains = Remains(journalled, scenario, ruleset, None, None)
+            verdict = conclude_unfinished(remains, faults, end=journalled.last)
         return journalled.account(verdict, followed, scenario, ruleset)
     began = round(journalled.began, 3)
     end = verdict.duration_s if verdict is not None else max(journalled.last, (metrics.last or began) - began)
     clock = Clock(round(end, 3), scenario.monitoring.evaluation_interval)
-    with _prometheus(folder / METRICS, metrics) as prometheus:
+    interval = clock.evaluation_interval_seconds
+    with _prometheus(folder / METRICS, metrics, interval) as prometheus:
         if verdict is None:
-            verdict = conclude_unfinished(Remains(journalled, scenario, ruleset, prometheus, clock), faults)
+            recorded = _recorded_until(metrics, began, end, scenario)
+            clock = Clock(recorded, interval)
+            remains = Remains(journalled, scenario, ruleset, prometheus, clock)
+            verdict = conclude_unfinished(remains, faults, end=round(end, 3))
         followed = follow(prometheus, ruleset, inputs.watched, clock, began=began)
     return journalled.account(verdict, followed, scenario, ruleset)
 
@@ -114,16 +119,26 @@ def _read_metrics(folder: Path, journalled: Journalled) -> RecordedMetrics | Non
         hint = "bring the file back, or remove it to have the report without its series"
         raise InputError("is not what this rehearsal left: its SHA-256 is another one", Place(file), hint)
     metrics = read_openmetrics(file)
+    if not metrics.is_whole and not journalled.is_live:
+        return None  # virtual time is written series by series: of one that was cut off nobody knows what it lacks
     return metrics if metrics.samples else None
 
 
+def _recorded_until(metrics: RecordedMetrics, began: float, end: float, scenario: Scenario) -> float:
+    """Return until when rules can be evaluated: to the end, or as long as the last scrape counts as new."""
+    last = (metrics.last or began) - began
+    return round(max(min(end, last + scenario.monitoring.scrape_interval), 0.0), 3)
+
+
 @contextmanager
-def _prometheus(file: Path, metrics: RecordedMetrics) -> Iterator[PrivatePrometheus]:
+def _prometheus(
+    file: Path, metrics: RecordedMetrics, evaluation_interval_seconds: float
+) -> Iterator[PrivatePrometheus]:
     """Run a Prometheus that holds the samples; of a file that was cut off, those that are whole."""
     with tempfile.TemporaryDirectory(prefix="syncstorm-") as temporary:
         if not metrics.is_whole:
             file = Path(temporary) / METRICS
             metrics.write(file)
-        with PrivatePrometheus(file) as prometheus:
+        with PrivatePrometheus(file, evaluation_interval_seconds=evaluation_interval_seconds) as prometheus:
             fill(prometheus, metrics.by_target())
             yield prometheus

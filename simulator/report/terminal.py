@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simulator.report.story import Bar
     from simulator.report.verdict import AlertEntry, Verdict
 
-_RESULT_STYLES = {
+RESULT_STYLES = {
     Result.PASS: "bold green",
     Result.FAIL: "bold red",
     Result.INVALID: "bold magenta",
@@ -126,7 +126,7 @@ def _table() -> Table:
 
 def _conclusion(verdict: Verdict) -> Text:
     text = Text("\n")
-    text.append(f"{verdict.verdict}", _RESULT_STYLES[verdict.verdict])
+    text.append(f"{verdict.verdict}", RESULT_STYLES[verdict.verdict])
     lasted = format_duration(round(verdict.duration_s))
     text.append(f"  {verdict.scenario}, seed {verdict.seed}: {lasted} of {verdict.clients} clients ")
     text.append("in real time" if verdict.mode == "live" else f"simulated in {verdict.simulate_s:.1f} s")

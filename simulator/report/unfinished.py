@@ -16,7 +16,7 @@ from simulator.alerting.timeline import RuleTimeline
 from simulator.durations import format_duration
 from simulator.errors import InputError
 from simulator.report.findings import describe_alert
-from simulator.report.verdict import Engine, InjectionEntry, NotificationEntry, Result, Verdict
+from simulator.report.verdict import InjectionEntry, NotificationEntry, Result, Verdict
 from simulator.scenario.timeline import Injection, SetKnobs
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ _BY_MANAGER = "only a rule manager can evaluate it, and the one of the run is go
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a run left that was cut short; without a Prometheus that holds its samples, it had recorded none."""
+    """What a run left that was cut short; without a Prometheus that holds its samples, it had recorded none.
+
+    The clock ends with what was recorded, which may be before the run did.
+    """
 
     journalled: Journalled
     scenario: Scenario
@@ -47,15 +50,17 @@ class Remains:
     clock: Clock | None
 
 
-def conclude_unfinished(remains: Remains, faults: Mapping[str, type[Fault]]) -> Verdict:
-    """Return a verdict that says how far the run came; its alerts are evaluated again over what was recorded."""
+def conclude_unfinished(remains: Remains, faults: Mapping[str, type[Fault]], *, end: float) -> Verdict:
+    """Return a verdict that says that the run came to `end` seconds, and no further.
+
+    Its alerts are evaluated again as far as it was recorded, and are without data from there on.
+    """
     journalled, scenario = remains.journalled, remains.scenario
-    end = journalled.last if remains.clock is None else remains.clock.duration_seconds
     injections = _injections(journalled, faults, end)
     touched: dict[str, int] = next((e["touched"] for e in reversed(journalled.entries) if e["event"] == "reached"), {})
     started = next((e for e in journalled.entries if "version" in e), {})
     cohorts = journalled.cohorts
-    alerts = _alerts(remains, injections)
+    alerts = _alerts(remains, injections, end)
     return Verdict(
         verdict=Result.INVALID,
         reasons=tuple(_reasons(remains, end)),
@@ -68,7 +73,7 @@ def conclude_unfinished(remains: Remains, faults: Mapping[str, type[Fault]]) -> 
         duration_s=max(end, 0.001),
         simulate_s=0.0,
         evaluate_s=0.0,
-        engine=None if remains.prometheus is None else Engine(name="prometheus", version=remains.prometheus.version),
+        engine=None,
         clients=scenario.fleet.clients,
         control_clients=0 if cohorts is None else cohorts.control.size,
         silent_losses=None,
@@ -93,8 +98,10 @@ def _reasons(remains: Remains, end: float) -> list[str]:
         reasons.append("no metrics were recorded, so no rule was evaluated")
     else:
         reasons.append("the alerts below were evaluated again, over what had been recorded until then")
-    if "reached" not in names and "suffered" not in names:
-        reasons.append("whom the injections reached is not known")
+    known = "reached" in names
+    reasons.append(
+        f"whom the injections reached is {'known as far as it was told until then' if known else 'not known'}"
+    )
     return reasons
 
 
@@ -144,7 +151,7 @@ def _notifications(journalled: Journalled) -> tuple[NotificationEntry, ...]:
     return tuple(map(entry, told))
 
 
-def _alerts(remains: Remains, injections: tuple[Injection, ...]) -> tuple[AlertEntry, ...]:
+def _alerts(remains: Remains, injections: tuple[Injection, ...], end: float) -> tuple[AlertEntry, ...]:
     if remains.prometheus is None or remains.clock is None:
         return ()
     lineage, inputs = Lineage(remains.ruleset), remains.journalled.inputs
@@ -161,11 +168,13 @@ def _alerts(remains: Remains, injections: tuple[Injection, ...]) -> tuple[AlertE
             }
     return tuple(
         describe_alert(line, remains.scenario, injections, seen_by, lineage.metrics_of(line.rule))
-        for line in _timelines(remains, remains.prometheus, remains.clock)
+        for line in _timelines(remains, remains.prometheus, remains.clock, end)
     )
 
 
-def _timelines(remains: Remains, prometheus: PrivatePrometheus, clock: Clock) -> list[RuleTimeline]:
+def _timelines(remains: Remains, prometheus: PrivatePrometheus, clock: Clock, end: float) -> list[RuleTimeline]:
+    known = clock.duration_seconds
+    blind = ((known, end),) if end - known > remains.scenario.monitoring.scrape_interval else ()
     found: dict[AlertRule, RuleTimeline] = {}
     for interval, part in remains.ruleset.by_interval(clock.evaluation_interval_seconds).items():
         dependence = Dependence(remains.ruleset, part)
@@ -177,7 +186,9 @@ def _timelines(remains: Remains, prometheus: PrivatePrometheus, clock: Clock) ->
             active = _active(prometheus, rule, round(remains.journalled.began, 3), clock, interval)
             episodes_found = episodes(rule, active, interval, clock.last(interval))
             missing = sight.missing(rule.expr)
-            found[rule] = RuleTimeline(rule, state_of(episodes_found, missing), episodes_found, missing or ())
+            found[rule] = RuleTimeline(
+                rule, state_of(episodes_found, missing, blind), episodes_found, missing or (), blind=blind
+            )
     return [found[rule] for rule in remains.ruleset.alerts()]
 
 

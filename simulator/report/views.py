@@ -7,7 +7,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from simulator.alerting.closeness import comparison_of
+from simulator.alerting.anatomy import dissect
 from simulator.durations import format_duration
 from simulator.report.charts.values import AlertView, Cell, Curve, Lane, Level, Mark, Stretch
 from simulator.report.units import unit_of
@@ -58,7 +58,9 @@ def timeline_marks(account: Account) -> list[Mark]:
     """Return what people did and what receivers were told."""
     marks = [Mark(action.at, f"{action.who} {action.what} {action.about} {action.text}") for action in account.actions]
     marks += [
-        Mark(told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})")
+        Mark(
+            told.at_s, f"{told.receiver} was told: {', '.join((*told.firing, *told.resolved))} ({told.status})", "told"
+        )
         for told in account.verdict.notifications
     ]
     return sorted(marks, key=lambda mark: mark.at)
@@ -94,8 +96,8 @@ def closeness_at(account: Account, number: int) -> Closeness | None:
 
 def unit_at(account: Account, number: int) -> str:
     """Return what a rule's left side is measured in."""
-    comparison = comparison_of(account.rules[number].expr) if number < len(account.rules) else None
-    return "value" if comparison is None else unit_of(comparison.expr)
+    bound = dissect(account.rules[number].expr).whole if number < len(account.rules) else None
+    return "value" if bound is None else unit_of(bound.expr)
 
 
 def levels_of(closeness: Closeness | None, prefix: str = "", *, dashed: bool = False) -> tuple[Level, ...]:

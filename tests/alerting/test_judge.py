@@ -287,3 +287,16 @@ def test_agrees_with_promtool_on_noise(workshop: Workshop, seed: int, offset: fl
 
 NOISE_IN_GROUP = NOISE.replace("\n", "\n      ").rstrip()
 GROUPS = {"g": "", "h": "    interval: 40s\n"}
+
+
+def test_a_subquery_without_a_step_follows_the_evaluation_interval(workshop: Workshop) -> None:
+    line = workshop.verdict(
+        {"x": lambda time: int(time) % 60},
+        """
+        - alert: Often
+          expr: count_over_time(x[2m:]) > 3
+        """,
+    )
+
+    # Four evaluations of every 15 s; with a step of a minute there would never be more than three.
+    assert [episode.firing_at for episode in line.episodes] == [45.0]

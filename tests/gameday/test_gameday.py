@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from simulator.report.retelling import rebuild
 from tests.gameday.days import wait
+from tests.report.pages import Page
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.conditions import Fault
     from tests.gameday.days import Day
 
 
@@ -120,6 +127,45 @@ def test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says(day: D
     assert events.count("injection_started") == events.count("injection_ended") == 3
     assert verdict["failed_scrapes"] == []
     assert day.processes() == []
+
+
+@pytest.mark.day("minute")
+def test_a_day_leaves_what_was_scraped_and_a_page_that_can_be_built_again_from_it(
+    day: Day, tmp_path: Path, faults: dict[str, type[Fault]]
+) -> None:
+    outcome = day.end()
+    out = day.folder / "out"
+    for name in ("journal.jsonl", "metrics.om"):
+        shutil.copy(out / name, tmp_path / name)
+    account = rebuild(tmp_path, faults)
+    for name in ("report.md", "report.html"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
+    curve = Page.of((out / "report.html").read_text()).figure("chart of Auth")["data"][0]
+    highest = max(value for value in curve["y"] if value is not None)
+    assert highest > 0.05, "it fired, so the series that was recorded went beyond its threshold"
+    cohorts = account.cohorts
+    assert cohorts is not None
+    assert len(cohorts.control.harmed_at) == 0
+    assert cohorts.looping is not None, "all of its clients run here, and say which of them go round in circles"
+    assert all(0 < at < outcome.verdict["duration_s"] for at in cohorts.affected.harmed_at)
+
+
+@pytest.mark.day("minute")
+def test_a_day_that_died_is_told_as_far_as_it_was_recorded_and_is_invalid(
+    day: Day, tmp_path: Path, faults: dict[str, type[Fault]]
+) -> None:
+    day.end()
+    out = day.folder / "out"
+    lines = (out / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    ended = next(n for n, line in enumerate(lines) if json.loads(line)["event"] == "timeline_ended")
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(lines[:ended]) + lines[ended][:9])
+    metrics = (out / "metrics.om").read_bytes()
+    (tmp_path / "metrics.om").write_bytes(metrics[: -len(b"# EOF\n") - 5])
+    verdict = rebuild(tmp_path, faults).verdict
+    assert verdict.verdict == "INVALID"
+    assert verdict.reasons[0].startswith("the run did not end: its journal stops at")
+    assert {alert.alert for alert in verdict.alerts if alert.state == "fired"} >= {"Auth", "Timeout", "Stale"}
+    assert all(entry.touched > 10 for entry in verdict.injections[:2])
 
 
 @pytest.mark.day("minute")

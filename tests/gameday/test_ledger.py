@@ -121,3 +121,24 @@ def test_outcomes_are_counted_over_all_processes(tmp_path: Path) -> None:
         ledger.take_report("server", {"event": "state", "connected": 0, "counts": {"socket_auth.ok": 5}})
         ledger.take_report("issuer", {"event": "state", "connected": 0, "counts": {"token_mint.error": 2}})
         assert ledger.counts() == {"socket_auth.ok": 5, "token_mint.error": 2}
+
+
+def test_clients_that_go_round_in_circles_are_known_once_somebody_tells_of_them(ledger: Ledger) -> None:
+    ledger.take_report("server", report())
+    assert ledger.suffered().looping is None
+    ledger.take_report("fleet", report(looping=[]))
+    assert ledger.suffered().looping == frozenset()
+    ledger.take_report("fleet", report(looping=[3], harmed=[4]))
+    suffered = ledger.suffered()
+    assert (suffered.looping, set(suffered.harmed_at)) == (frozenset({3}), {4})
+
+
+def test_whom_injections_reached_is_journalled_when_it_is_news(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.take_report("fleet", report(touched={"x": [1, 2]}))
+    ledger.note_reached(5.0)
+    ledger.note_reached(10.0)
+    ledger.take_report("fleet", report(touched={"x": [3]}))
+    ledger.note_reached(15.0)
+    lines = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]
+    told = [(line["at_s"], line["touched"]) for line in lines if line["event"] == "reached"]
+    assert told == [(5.0, {"x": 2}), (15.0, {"x": 3})]

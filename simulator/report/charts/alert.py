@@ -30,7 +30,7 @@ _CURVE_PIXELS = 230
 _LABEL_PIXELS = 14
 _MOST_INJECTION_LANES = 4
 _EDGE = 0.1
-_ENTRY_PIXELS, _ENTRY_CHARACTERS = 112, 18
+_ENTRY_PIXELS, _ENTRY_CHARACTERS = 98, 18
 _MOST_LABELLED = 4
 """So many episodes have their times written out; those of the others show where a pointer rests."""
 
@@ -61,8 +61,8 @@ def draw_alert(view: AlertView) -> Figure:
             *bars_of(lanes, view.duration_seconds, axis="y2"),
         ],
         "layout": layout(
-            top + 104 + lanes_pixels + _CURVE_PIXELS,
-            margin={"l": 60, "r": 20, "t": top, "b": 104},
+            top + 130 + lanes_pixels + _CURVE_PIXELS,
+            margin={"l": 60, "r": 20, "t": top, "b": 130},
             xaxis=time_axis(view.duration_seconds, anchor="y2"),
             yaxis={
                 "domain": [share + 0.02, 1],
@@ -77,7 +77,7 @@ def draw_alert(view: AlertView) -> Figure:
             annotations=[*names_of(lanes, yref="y2"), *labels],
             shapes=[*_injected(view), *(line_at(at, colour=THRESHOLD) for at, _, _ in texts)],
             barmode="overlay",
-            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, **_entries(view)},
+            legend={"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 11}, **_entries(view)},
             hovermode="closest",
         ),
     }

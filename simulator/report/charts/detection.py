@@ -51,7 +51,7 @@ def draw_detection(delays: Sequence[Delay]) -> Figure:
             annotations=names_of(lanes),
             barmode="stack",
             margin={"l": 20, "r": 20, "t": 8, "b": 100},
-            legend={"orientation": "h", "y": -0.45, "yanchor": "top", "x": 0},
+            legend={"orientation": "h", "traceorder": "normal", "y": -0.45, "yanchor": "top", "x": 0},
             hovermode="closest",
         ),
     }

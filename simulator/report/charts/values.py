@@ -48,10 +48,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment that is worth a line: what somebody did, what a receiver was told, when an alert fired."""
+    """A moment that is worth a line: what one of the people did, or what a receiver was told."""
 
     at: float
     name: str
+    kind: Literal["people", "told"] = "people"
 
 
 @dataclass(frozen=True, slots=True)

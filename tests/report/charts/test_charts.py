@@ -73,7 +73,12 @@ def test_an_alert_chart_shows_the_series_and_its_threshold_and_leaves_gaps_where
 
 def test_pending_and_firing_are_bars_from_and_to_their_times() -> None:
     bars = {bar["name"]: (bar["base"], bar["x"]) for bar in traces(FIGURES["alert"], "bar")}
-    assert bars == {"pending": ([400], [300]), "FIRING": ([700], [300]), "no data": ([1200], [100])}
+    assert bars == {
+        "pending": ([400], [300]),
+        "FIRING": ([700], [300]),
+        "no data": ([1200], [100]),
+        "injected": ([300], [600]),
+    }
 
 
 def test_the_times_of_an_alert_are_written_on_its_chart_on_lines_of_their_own() -> None:

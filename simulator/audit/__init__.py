@@ -1,0 +1,1 @@
+"""Audit rule files: what cannot fire, what weakens an alert, and what nobody would find who is paged."""

@@ -1,0 +1,1 @@
+"""What rules do when the system fails: measured with Prometheus on series of our making and on simulated runs."""
