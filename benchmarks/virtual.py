@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.figures import Figure, Goal, parse_options, report
+from benchmarks.figures import Figure, Goal, MeasurementFailed, parse_options, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,12 +52,31 @@ SIMULATIONS = (
         Goal("memory of that", "MB", at_most=400),
     ),
 )
-COMMANDS = {
-    "tabletop": Goal("`syncstorm rehearse tabletop`, whole process", "s", at_most=6),
-    "auth-key-drift": Goal("`syncstorm rehearse auth-key-drift`, whole process", "s", at_most=4),
-}
-"""By scenario: how long the whole command may take, Prometheus included."""
-GOALS = (*(goal for run in SIMULATIONS for goal in (run.seconds, run.memory) if goal), *COMMANDS.values())
+ORIGINAL = ROOT / "tests" / "data" / "original"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A whole command, Prometheus included: what it is given, how long it may take, and the code it ends with."""
+
+    words: tuple[str, ...]
+    seconds: Goal
+    code: int = 0
+
+
+COMMANDS = (
+    Command(("rehearse", "tabletop"), Goal("`syncstorm rehearse tabletop`, whole process", "s", at_most=6)),
+    Command(("rehearse", "auth-key-drift"), Goal("`syncstorm rehearse auth-key-drift`, whole process", "s", at_most=4)),
+    Command(
+        ("audit", *map(str, sorted(ORIGINAL.glob("*-rules.yaml"))), "--dashboards", str(ORIGINAL)),
+        Goal("`syncstorm audit` of the original's two rule files and its dashboards", "s", at_most=20),
+        code=1,  # it finds what is wrong with them
+    ),
+)
+GOALS = (
+    *(goal for run in SIMULATIONS for goal in (run.seconds, run.memory) if goal),
+    *(command.seconds for command in COMMANDS),
+)
 
 
 def simulate(scenario: str, overrides: dict[str, str]) -> dict[str, float]:
@@ -98,8 +117,8 @@ def measure(runs: int) -> Iterator[Figure]:
         yield Figure(run.seconds, min(result["cpu_seconds"] for result in results), f"{megabytes:.0f} MB")
         if run.memory is not None:
             yield Figure(run.memory, megabytes)
-    for scenario, goal in COMMANDS.items():
-        yield Figure(goal, min(_whole_command(scenario) for _ in range(runs)))
+    for command in COMMANDS:
+        yield Figure(command.seconds, min(_whole_command(command) for _ in range(runs)))
 
 
 def _apart(call: str) -> dict[str, float]:
@@ -110,13 +129,16 @@ def _apart(call: str) -> dict[str, float]:
     return found
 
 
-def _whole_command(scenario: str) -> float:
-    """Return the wall seconds of one `syncstorm rehearse`, Prometheus included."""
+def _whole_command(command: Command) -> float:
+    """Return the wall seconds of one command, Prometheus included."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "simulator", "rehearse", scenario, "--json", "--out", f"{folder}/out"]
+        words = [sys.executable, "-m", "simulator", *command.words, "--json", "--out", f"{folder}/out"]
         started = time.perf_counter()
-        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
-        return time.perf_counter() - started
+        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        seconds = time.perf_counter() - started
+    if done.returncode != command.code:
+        raise MeasurementFailed(f"{' '.join(command.words)} ended with {done.returncode}, and not {command.code}")
+    return seconds
 
 
 if __name__ == "__main__":
