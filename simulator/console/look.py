@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from simulator.console.hub import Curve, Hub
     from simulator.console.sessions import Role
-    from simulator.control.day_models import ActionInfo, AlertInfo, GamedayInfo, Phase, ToldInfo
+    from simulator.control.day_models import ActionInfo, AlertInfo, GamedayInfo, OnCallInfo, Phase, ToldInfo
     from simulator.report.response import Response
 
 WINDOW_SECONDS = 1800.0
@@ -57,12 +57,15 @@ class Look:
 
 def look_at(hub: Hub, role: Role) -> Look | None:
     """Return the moment for a role; None before the game day has answered for the first time."""
-    seen = hub.gameday if role == "facilitator" else hub.oncall
-    if seen is None:
-        return None
-    gameday = hub.gameday if role == "facilitator" else None
+    gameday, oncall = hub.gameday, hub.oncall
+    if role == "facilitator":
+        return None if gameday is None else _look(hub, gameday, gameday.day.phase, gameday)
+    return None if oncall is None else _look(hub, oncall, oncall.phase, None)
+
+
+def _look(hub: Hub, seen: GamedayInfo | OnCallInfo, phase: Phase, gameday: GamedayInfo | None) -> Look:
     return Look(
-        phase=seen.phase if gameday is None else gameday.day.phase,  # type: ignore[union-attr]
+        phase=phase,
         now=seen.now_s,
         halted=seen.halted,
         alerts=seen.alerts,
