@@ -34,6 +34,7 @@ from simulator.commands import (
     tune,
     verify,
 )
+from simulator.commands import console as console_command
 from simulator.commands.options import parse_overrides
 from simulator.durations import format_duration
 from simulator.errors import EngineError, SyncstormError, unknown_name
@@ -196,7 +197,7 @@ report.register(app, load_faults)
 audit.register(app, load_faults)
 tune.register(app, load_faults)
 verify.register(app, load_faults)
-for family in (fleet, drill, fault, init):
+for family in (fleet, drill, fault, init, console_command):
     family.register(app)
 
 

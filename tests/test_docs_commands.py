@@ -74,6 +74,7 @@ ELSEWHERE = {
     "syncstorm gameday": (
         "tests/gameday/test_gameday.py::test_the_three_alerts_fire_live_and_are_routed_as_the_users_file_says"
     ),
+    "syncstorm console": "tests/console/test_walk.py::test_a_game_day_that_runs_already_gets_a_console",
     "syncstorm fault": (
         "tests/gameday/test_gameday.py::test_faults_are_injected_listed_cleared_halted_and_released_by_hand"
     ),

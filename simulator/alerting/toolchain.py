@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.alerting.packages import sole_fetcher, unpack_packages
 from simulator.errors import EngineError, ToolMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
 _VERSION_SECONDS = 20.0
 
@@ -167,87 +165,9 @@ def _fetch_into(folder: Path, report: Callable[[str], None]) -> None:
         if shutil.which(program) is None:
             lacking = next(name for name in TOOLS if _must_fetch(name))
             raise ToolMissing(f"no {program} on this system to fetch {lacking} with; {_way_to_get(lacking)}")
-    with _sole_fetcher(folder):
+    with sole_fetcher(folder):
         # Somebody else may have fetched while this process waited for the lock.
         packages = sorted({_SOURCES[name].package for name in TOOLS if _must_fetch(name)})
-        if not packages:
-            return
-        report(f"fetching {' and '.join(packages)} from this system's package archive into {folder}")
-        for leftover in folder.glob(".fetch-*"):
-            shutil.rmtree(leftover)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as scratch:
-            tree = Path(scratch) / "tree"
-            for archive in _download(packages, Path(scratch), report):
-                _run(["dpkg", "-x", str(archive), str(tree)], Path(scratch))
-            _move_in(tree, folder)
-
-
-@contextmanager
-def _sole_fetcher(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel releases it, however this process ends
-        yield
-
-
-def _download(packages: Sequence[str], scratch: Path, report: Callable[[str], None]) -> list[Path]:
-    """Download packages; where apt cannot, its lists are missing or old: refresh them and try again."""
-    try:
-        _apt_get([], "download", packages, scratch)
-    except ToolMissing:
-        _apt_get(_refresh(scratch, report), "download", packages, scratch)
-    return sorted(scratch.glob("*.deb"))
-
-
-def _refresh(scratch: Path, report: Callable[[str], None]) -> list[str]:
-    """Refresh apt's package lists, and return the options with which apt then uses them.
-
-    Only root may write the system's lists; everyone else gets lists of their own for this one fetch.
-    """
-    report("refreshing the package lists (apt-get update)")
-    options: list[str] = []
-    if os.geteuid() != 0:
-        options = [f"-oDir::State={scratch}/state", f"-oDir::Cache={scratch}/cache"]
-        for needed in ("state/lists/partial", "cache/archives/partial"):
-            (scratch / needed).mkdir(parents=True, exist_ok=True)
-    _apt_get(options, "update", (), scratch)
-    return options
-
-
-def _apt_get(options: Sequence[str], command: str, packages: Sequence[str], scratch: Path) -> None:
-    try:
-        # As root, apt would give up root for `_apt`, who cannot write here, and warn about it.
-        _run(["apt-get", "-q", "-oAPT::Sandbox::User=root", *options, command, *packages], scratch)
-    except EngineError as error:
-        advice = "if its package lists are missing or old, run: sudo apt-get update"
-        raise ToolMissing(f"apt-get could not deliver; {advice}\n{error}") from error
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    """Run a program quietly; only its failure shows what it printed."""
-    done = subprocess.run(  # noqa: S603  # apt and dpkg, with package names from this module
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise EngineError(f"`{' '.join(command)}` failed, exit code {done.returncode}: {done.stdout.strip()}")
-
-
-def _move_in(tree: Path, folder: Path) -> None:
-    """Move an unpacked tree into the tools folder, programs last.
-
-    Each file appears whole or not at all, and a program only once all that belongs to it is there: whenever a
-    fetch is killed, what is found afterwards is complete.
-    """
-    for source in sorted(tree.rglob("*"), key=lambda path: (path.parent.name == "bin", path)):
-        target = folder / source.relative_to(tree)
-        if source.is_dir() and not source.is_symlink():
-            target.mkdir(parents=True, exist_ok=True)
-        else:
-            source.replace(target)
+        if packages:
+            report(f"fetching {' and '.join(packages)} from this system's package archive into {folder}")
+            unpack_packages(packages, folder, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,21 +36,24 @@ class TargetHealth:
 
 @dataclass(frozen=True, slots=True)
 class ActiveAlert:
-    """An alert that is pending or firing now, with the Unix time since when it is active."""
+    """An alert that is pending or firing now, with the Unix time since when it is active, and its expanded texts."""
 
     name: str
     state: str
     labels: Labels
     active_at: float
+    value: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """How a rule's last evaluation went, and when it was (Unix time, None before the first)."""
+    """How a rule's last evaluation went, when it was (Unix time, None before the first), and what is active by it."""
 
     healthy: bool
     last_error: str
     evaluated_at: float | None
+    active: tuple[ActiveAlert, ...] = ()
 
 
 class WatchingPrometheus(PrometheusApi):
@@ -93,15 +96,7 @@ class WatchingPrometheus(PrometheusApi):
         """Return every alert that is pending or firing, those that are active longest first."""
         answer = self._ask("alerts")
         with understood("alerts"):
-            found = [
-                ActiveAlert(
-                    name=alert["labels"].get("alertname", ""),
-                    state=str(alert["state"]),
-                    labels=sort_labels(alert["labels"]),
-                    active_at=unix_time(alert["activeAt"]) or 0.0,
-                )
-                for alert in answer["alerts"]
-            ]
+            found = [_active(alert) for alert in answer["alerts"]]
         return tuple(sorted(found, key=lambda alert: (alert.active_at, alert.labels)))
 
     def rule_states(self, ruleset: RuleSet) -> tuple[RuleState | None, ...]:
@@ -128,6 +123,17 @@ def unix_time(text: str) -> float | None:
     return None if time.year == 1 else time.timestamp()
 
 
+def _active(alert: dict[str, Any]) -> ActiveAlert:
+    return ActiveAlert(
+        name=alert["labels"].get("alertname", ""),
+        state=str(alert["state"]),
+        labels=sort_labels(alert["labels"]),
+        active_at=unix_time(alert["activeAt"]) or 0.0,
+        value=str(alert.get("value", "")),
+        annotations={str(name): str(text) for name, text in alert.get("annotations", {}).items()},
+    )
+
+
 def _states(group: Group, loaded: list[dict[str, Any]]) -> Iterator[RuleState | None]:
     for index, _ in enumerate(group.rules):
         if index >= len(loaded):
@@ -135,4 +141,5 @@ def _states(group: Group, loaded: list[dict[str, Any]]) -> Iterator[RuleState | 
             continue
         rule = loaded[index]
         evaluated_at = unix_time(rule["lastEvaluation"])
-        yield RuleState(rule["health"] != "err", str(rule.get("lastError", "")), evaluated_at)
+        active = tuple(_active(alert) for alert in rule.get("alerts", ()))
+        yield RuleState(rule["health"] != "err", str(rule.get("lastError", "")), evaluated_at, active)

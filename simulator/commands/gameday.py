@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from simulator import rehearsal as rehearsals
+from simulator.commands.console import ConsolePort, Pages
 from simulator.commands.options import (
     DEFAULT_LEASE,
     ENDLESS_SECONDS,
@@ -22,10 +22,11 @@ from simulator.commands.options import (
     Lease,
     duration_of,
     parse_overrides,
+    refuse_busy,
     say_control,
     state_folder,
 )
-from simulator.errors import EngineError, InputError, Place
+from simulator.errors import InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up
 from simulator.gameday.options import Options
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from simulator.rehearsal import Rehearsal
 
 CALM = "calm"
+GOODBYE_SECONDS = 3.0
+"""So long its pages can hear what a game day came to."""
+
 STARTING = Text("starting; Prometheus takes ten seconds and a scrape interval to find everything", "dim")
 
 
@@ -84,6 +88,10 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
         own_clients: Annotated[
             int | None, typer.Option(min=0, help="How many of the clients run here; the others come over the bus.")
         ] = None,
+        with_console: Annotated[
+            bool, typer.Option("--console", help="Serve a page for facilitators, and one for participants.")
+        ] = False,
+        console_port: ConsolePort = 0,
     ) -> None:
         """Run a scenario in real time, with real sockets, a real Prometheus and a real Alertmanager.
 
@@ -125,16 +133,19 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             own_clients=own_clients,
             bus_url=bus,
             bus_token=bus_token,
+            linger_seconds=with_console * GOODBYE_SECONDS,
             **chosen,
         )
-        _refuse_busy(control_port)
+        refuse_busy(control_port)
         console = Console(highlight=False)
+        pages = Pages(console, options, console_port if with_console else None)
         show_token = token is None
         if prometheus is not None:
             console.print("your Prometheus is only read; what its rules fire goes where its own Alertmanager sends it")
 
         def on_ready(url: str, shown: str) -> None:
             say_control(console, url, shown if show_token else None)
+            pages.open(url)
 
         def on_missing(clients: str, commands: Sequence[str]) -> None:
             console.print(
@@ -143,7 +154,7 @@ def register(app: typer.Typer, load_faults: Callable[[], Mapping[str, type[Fault
             for line in commands:
                 console.print(f"  {line}", markup=False, soft_wrap=True)
 
-        with Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
+        with pages, Live(STARTING, console=console, refresh_per_second=4, transient=True) as live:
 
             def on_moment(moment: Moment) -> None:
                 live.update(render_moment(moment))
@@ -163,14 +174,6 @@ def _look_up(url: str | None, rules: Sequence[Path] | None, alertmanager: Path |
             problem = f"does not go with {LOOKED_UP}: your Prometheus has its own"
             raise InputError(problem, Place(flag), f"leave out {flag}")
     return look_up(url)
-
-
-def _refuse_busy(port: int) -> None:
-    """Refuse a port that somebody has, before everything else is started: the control API comes last."""
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError as error:
-        raise EngineError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}") from None
 
 
 def _check_own_clients(own: int | None, prepared: Rehearsal, bus: str | None, access_secret: str | None) -> None:

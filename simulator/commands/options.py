@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from simulator.control.lease import LEASE_SECONDS
 from simulator.drivers.live.issuer import derive_access
 from simulator.durations import format_duration, parse_duration
-from simulator.errors import InputError, Place
+from simulator.errors import EngineError, InputError, Place
 from simulator.gameday.busing import open_bus
 from simulator.gameday.secret import run_secret_of
 
@@ -101,3 +102,11 @@ def parse_overrides(settings: Sequence[str], seed: int | None) -> dict[str, str]
     """
     given = dict(pair(text, like="fleet.clients=100") for text in settings)
     return given if seed is None else {"seed": str(seed), **given}
+
+
+def refuse_busy(port: int) -> None:
+    """Refuse a port that somebody has, before everything else is started: the control API comes last."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise EngineError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}") from None

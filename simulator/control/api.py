@@ -12,8 +12,18 @@ from starlette.exceptions import HTTPException
 from simulator import __version__
 from simulator.conditions import KNOBS
 from simulator.control import api_models as models
-from simulator.control.api_answers import absent, answer_problem, fault_info, injection_info, knob_info, state_info
+from simulator.control.api_answers import (
+    ABSENT,
+    REFUSED,
+    absent,
+    answer_problem,
+    fault_info,
+    injection_info,
+    knob_info,
+    state_info,
+)
 from simulator.control.asking import begin
+from simulator.control.day_routes import gameday_routes, oncall_routes
 from simulator.control.guard import Guard
 from simulator.errors import InputError, SyncstormError, unknown_name
 
@@ -21,23 +31,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.conditions import Fault
+    from simulator.control.day_routes import Stage
     from simulator.control.desk import Desk
 
 MOST_ENTRIES = 1000
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": models.Problem, "description": "The request is no HTTP, or no JSON"},
     401: {"model": models.Problem, "description": "No token, or not this run's"},
+    403: {"model": models.Problem, "description": "A participant's token, and this is for facilitators"},
     413: {"model": models.Problem, "description": "The body is too long"},
     422: {"model": models.Problem, "description": "Something in the request does not fit"},
 }
-_ABSENT: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "description": "There is nothing so named"}}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    409: {"model": models.Problem, "description": "Not while things stand as they do: halted, or the id is taken"}
-}
 
 
-def make_app(desk: Desk, faults: Mapping[str, type[Fault]], token: str) -> FastAPI:
-    """Return the control API of a desk; whoever brings the token may do all that it offers."""
+def make_app(desk: Desk, faults: Mapping[str, type[Fault]], token: str, stage: Stage | None = None) -> FastAPI:
+    """Return the control API of a desk; whoever brings the token may do all that it offers.
+
+    With the stage of a game day it has what its people need, too, and opens a part of that to participants.
+    """
     app = FastAPI(
         title="syncstorm control API",
         version=__version__,
@@ -45,7 +56,7 @@ def make_app(desk: Desk, faults: Mapping[str, type[Fault]], token: str) -> FastA
         docs_url=None,
         redoc_url=None,
     )
-    app.add_middleware(Guard, token=token)
+    app.add_middleware(Guard, token=token, participant_token=None if stage is None else stage.participant_token)
     for kind in (SyncstormError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer_problem)
 
@@ -56,7 +67,8 @@ def make_app(desk: Desk, faults: Mapping[str, type[Fault]], token: str) -> FastA
 
     # The guard has looked at the token already; this puts it into the OpenAPI document.
     secured = [Security(HTTPBearer(auto_error=False, description="the run's token"))]
-    for router in (_catalogue(faults), _steering(desk, faults), _state(desk)):
+    staged = () if stage is None else (gameday_routes(desk, faults, stage), oncall_routes(desk, stage))
+    for router in (_catalogue(faults), _steering(desk, faults), _state(desk), *staged):
         app.include_router(router, dependencies=secured, responses=_PROBLEMS)
     return app
 
@@ -69,7 +81,7 @@ def _catalogue(faults: Mapping[str, type[Fault]]) -> APIRouter:
         """List the faults that can be injected."""
         return [fault_info(name, fault) for name, fault in faults.items()]
 
-    @router.get("/faults/{name}", responses=_ABSENT)
+    @router.get("/faults/{name}", responses=ABSENT)
     async def show_fault(name: str) -> models.FaultInfo:
         """Explain one fault."""
         if name not in faults:
@@ -92,12 +104,12 @@ def _steering(desk: Desk, faults: Mapping[str, type[Fault]]) -> APIRouter:
         """List the injections in force."""
         return [injection_info(leased, desk.now) for leased in desk.injections()]
 
-    @router.post("/injections", status_code=201, responses=_REFUSED)
+    @router.post("/injections", status_code=201, responses=REFUSED)
     async def inject(request: models.InjectionRequest) -> models.Begun:
         """Begin an injection."""
         return models.Begun(id=begin(desk, faults, request))
 
-    @router.post("/injections/renew", responses=_ABSENT)
+    @router.post("/injections/renew", responses=ABSENT)
     async def renew(request: models.RenewalRequest) -> models.InjectionInfo:
         """Renew the lease of an injection that has one of its own."""
         try:
@@ -111,7 +123,7 @@ def _steering(desk: Desk, faults: Mapping[str, type[Fault]]) -> APIRouter:
         """End every injection."""
         return models.Ended(ended=desk.clear())
 
-    @router.delete("/injections/{injection:path}", responses=_ABSENT)
+    @router.delete("/injections/{injection:path}", responses=ABSENT)
     async def clear(injection: str) -> models.Ended:
         """End one injection."""
         try:
@@ -125,7 +137,7 @@ def _steering(desk: Desk, faults: Mapping[str, type[Fault]]) -> APIRouter:
         """End every injection, and refuse new ones until `release`, also after a restart."""
         return models.Ended(ended=desk.halt())
 
-    @router.post("/release", responses=_REFUSED)
+    @router.post("/release", responses=REFUSED)
     def release() -> models.StateInfo:
         """Allow injections again."""
         desk.release()

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from simulator.control.desk import Desk
     from simulator.control.leased import LeasedInjection
 
+ABSENT: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "description": "There is nothing so named"}}
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {"model": models.Problem, "description": "Not while things stand as they do: halted, or the id is taken"}
+}
+
 
 def fault_info(name: str, fault: type[Fault]) -> models.FaultInfo:
     """Return a fault as the API shows it."""

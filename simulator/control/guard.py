@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MOST_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 OPEN_PATHS = frozenset({"/health"})
+ON_CALL = "/oncall"
+"""The path, with all below it, that participants may enter."""
 
 
 def new_token() -> str:
@@ -22,18 +24,26 @@ def new_token() -> str:
 
 
 class Guard:
-    """Refuses whoever does not bring the token, whatever the path, and bodies that are too long or too slow."""
+    """Refuses whoever does not bring the token, whatever the path, and bodies that are too long or too slow.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        if not token:
+    A participant's token, if there is one, opens the paths of `ON_CALL` and no others.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, participant_token: str | None = None) -> None:
+        if not token or participant_token == "":
             raise ValueError("the control API needs a token")
+        if token == participant_token:
+            raise ValueError("participants need a token of their own")
         self._app = app
         self._expected = f"Bearer {token}".encode()
+        self._participants = None if participant_token is None else f"Bearer {participant_token}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the request pass."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif self._is_participant(scope) and not _is_for_participants(scope["path"]):
+            await _refuse(send, 403, "this is for facilitators: a participant's token does not open it")
         elif not self._may_enter(scope):
             hint = "the header must be 'Authorization: Bearer' with this run's token"
             await _refuse(send, 401, f"no token, or not this run's ({hint})", (b"www-authenticate", b"Bearer"))
@@ -41,9 +51,15 @@ class Guard:
             await self._let_pass(scope, receive, send)
 
     def _may_enter(self, scope: Scope) -> bool:
+        return self._brings(scope, self._expected) or self._is_participant(scope) or scope["path"] in OPEN_PATHS
+
+    def _is_participant(self, scope: Scope) -> bool:
+        return self._participants is not None and self._brings(scope, self._participants)
+
+    @staticmethod
+    def _brings(scope: Scope, expected: bytes) -> bool:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
-        known = len(given) == 1 and secrets.compare_digest(given[0], self._expected)
-        return known or scope["path"] in OPEN_PATHS
+        return len(given) == 1 and secrets.compare_digest(given[0], expected)
 
     async def _let_pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -68,6 +84,10 @@ class Guard:
 
 
 CLOSE = (b"connection", b"close")
+
+
+def _is_for_participants(path: str) -> bool:
+    return path in OPEN_PATHS or path == ON_CALL or path.startswith(f"{ON_CALL}/")
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -19,7 +19,8 @@ class Options:
 
     Without `until_stopped` an interrupt is an interrupt; with it, as where no scenario was given, it ends the game day
     in order. `own_clients` are those of the scenario's clients that run here, the first so many; None for all of them.
-    The others come over the bus.
+    The others come over the bus. When all is over, the control API stays for `linger_seconds`, so that a console can
+    say so.
     """
 
     out: Path
@@ -33,6 +34,8 @@ class Options:
     control_port: int = 0
     token: str = field(default_factory=new_token, repr=False)
     access_secret: str | None = field(default=None, repr=False)
+    participant_token: str = field(default_factory=new_token, repr=False)
+    linger_seconds: float = 0.0
     state_folder: Path | None = None
     lease_seconds: float = LEASE_SECONDS
     bus_url: str | None = None

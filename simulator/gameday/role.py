@@ -100,11 +100,17 @@ class Role(ABC):
         return news
 
 
+_SHOWN = frozenset({"socket_auth", "socket_timeout", "socket_reconnect", "token_mint"})
+
+
 def count_outcomes(metrics: Metrics) -> dict[str, int]:
     """Return sums for people: outcomes by instrument and first label that tells good from bad."""
     sums: dict[str, int] = {}
     for key, value in metrics.values.items():
-        if key[0] in ("socket_auth", "socket_timeout", "token_mint") or key[1:] == ("stale_cursor", "count"):
+        if key[0] in ("socket_auth", "socket_timeout", "socket_reconnect", "token_mint") or key[1:] == (
+            "stale_cursor",
+            "count",
+        ):
             name = f"{key[0]}.{key[1]}"
             sums[name] = sums.get(name, 0) + value
     return sums

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from simulator import __version__
 from simulator.conditions import Population
+from simulator.control.day_models import DayInfo
+from simulator.control.day_routes import Stage
 from simulator.control.members import show_members
+from simulator.control.people import People
 from simulator.control.roster import Roster
 from simulator.errors import EngineError, SyncstormError
 from simulator.gameday.busing import open_bus
@@ -18,6 +21,7 @@ from simulator.gameday.clockwork import Clockwork
 from simulator.gameday.invitation import invite
 from simulator.gameday.judging import Span, check_questions, judge_live
 from simulator.gameday.ledger import Ledger
+from simulator.gameday.observatory import Observatory
 from simulator.gameday.processes import NodeProcess
 from simulator.gameday.recorder import RECORD_SECONDS, Recorder
 from simulator.gameday.secret import run_secret_of
@@ -86,6 +90,7 @@ def run_gameday(
         day.follow_timeline(audience.on_moment)
         verdict = day.judge()
         conclude(verdict, journal, options.out)
+        day.say_goodbye(verdict)
     _leave_page(options.out, faults)
     return verdict
 
@@ -117,6 +122,7 @@ class _Day:
         self._stack = stack
         self._ledger = Ledger(journal)
         self._rates = Rates()
+        self._observatory = self._open_observatory()
         self._nodes: list[NodeProcess] = []
         plan = rehearsal.plan
         clients = len(plan.fleet.profiles)
@@ -126,6 +132,16 @@ class _Day:
         self._began: float | None = None
 
     # --- starting
+
+    def _open_observatory(self) -> Observatory:
+        day = DayInfo(
+            title=self._scenario.scenario,
+            summary=self._scenario.summary,
+            phase="gathering",
+            duration_s=None if self._options.until_stopped else self._options.duration_seconds,
+            trouble=(),
+        )
+        return Observatory(self._rehearsal.ruleset, self._ledger, day, self._scenario.monitoring.evaluation_interval)
 
     def start(self) -> None:
         """Start the processes, then who watches them, then the controller; its first word lets the clients begin."""
@@ -141,6 +157,7 @@ class _Day:
         addresses = addresses_to_watch(self._rehearsal.contract, options, self._nodes)
         self._watch = start_watching(self._stack, self._rehearsal, options, self._ledger, addresses)
         check_questions(self._rehearsal, self._watch)
+        self._observatory.watch(self._watch.prometheus)
         self._recorder = Recorder(
             self._watch.prometheus, self._rehearsal.contract, self._rehearsal.ruleset, options.out / METRICS
         )
@@ -157,7 +174,9 @@ class _Day:
             roster=self._roster,
             on_problem=self._ledger.note_problem,
             on_report=self._ledger.take_report,
+            stage=Stage(People(self._desk), self._observatory, options.participant_token),
         )
+        self._stack.enter_context(self._observatory)
         self.control = start_control(self._stack, steering, self._nodes)
         self._clockwork = Clockwork(self._rehearsal.injections, self._desk, self._ledger)
 
@@ -190,6 +209,7 @@ class _Day:
         """Let the run's time begin."""
         self._began_wall, self._began = time.time(), time.monotonic()
         self._ledger.began_wall = self._began_wall
+        self._observatory.turn("running")
         self._journal.write(
             0.0,
             "gameday_started",
@@ -264,6 +284,7 @@ class _Day:
     def judge(self) -> Verdict:
         """Return the verdict on what Prometheus evaluated and Alertmanager routed."""
         span = Span(self._began_wall, time.time(), round(self._now(), 3))
+        self._observatory.turn("judging")
         self._hear_last_reports()
         verdict = judge_live(self._rehearsal, self._ledger, self._watch, span)
         self._leave_record(span)
@@ -291,3 +312,8 @@ class _Day:
             self._ledger.complain(f"{node} did not say at the end whom the injections reached")
         for problem in self.control.trouble(at_the_end=True):
             self._ledger.complain(problem)
+
+    def say_goodbye(self, verdict: Verdict) -> None:
+        """Let the control API tell what it came to, for as long as was chosen."""
+        self._observatory.turn("over", verdict.verdict)
+        time.sleep(self._options.linger_seconds)

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from simulator.conditions import Fault, Settings
     from simulator.control.announcer import Sink
     from simulator.control.bus import Bus
+    from simulator.control.day_routes import Stage
     from simulator.control.roster import Roster
     from simulator.gameday.processes import NodeProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steering:
-    """What a controller is made of; without a bus it steers the processes beside it, and no others."""
+    """What a controller is made of; without a bus it steers the processes beside it, and no others.
+
+    `stage` is what a game day has for its people.
+    """
 
     desk: Desk
     faults: Mapping[str, type[Fault]]
@@ -41,6 +45,7 @@ class Steering:
     roster: Roster
     on_problem: Callable[[str], object]
     on_report: Callable[[str, dict[str, Any]], object]
+    stage: Stage | None = None
 
 
 def make_desk(
@@ -95,7 +100,7 @@ def start_control(stack: ExitStack, steering: Steering, nodes: Sequence[NodeProc
         )
         sinks.append(on_bus)
         beside.append(on_bus.run)
-    app = make_app(desk, steering.faults, steering.token)
+    app = make_app(desk, steering.faults, steering.token, steering.stage)
     api = ApiThread(app, host=steering.host, port=steering.port, beside=beside)
     return Control(desk, steering.roster, stack.enter_context(api))
 

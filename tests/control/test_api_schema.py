@@ -15,8 +15,11 @@ from simulator.conditions import KNOBS, Conditions, Settings
 from simulator.control.api import make_app
 from simulator.control.api_thread import ApiThread
 from simulator.control.controller import Controller
+from simulator.control.day_routes import Stage
 from simulator.control.desk import Desk
 from simulator.control.guard import new_token
+from simulator.control.people import People
+from tests.control.observing import Standstill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 TOKEN = new_token()
 FAULTS = load_faults()
 DESK = Desk(Controller(Settings()), time.monotonic)
-APP = make_app(DESK, FAULTS, TOKEN)
+PEOPLE = People(DESK)
+APP = make_app(DESK, FAULTS, TOKEN, Stage(PEOPLE, Standstill(), new_token()))
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     schemathesis.checks.status_code_conformance,
@@ -90,4 +94,6 @@ def _ask(case: Case, url: str) -> None:
     finally:
         DESK.clear()
         DESK.release()
+        for prepared in PEOPLE.prepared():
+            PEOPLE.drop(prepared.id)
     assert DESK.conditions() == Conditions(Settings())
