@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.main import get_group
 
-from simulator.cli import app
+from simulator.cli import make_app
 from simulator.report.reference_pages import (
     write_commands_page,
     write_knobs_page,
@@ -21,6 +21,6 @@ if __name__ == "__main__":
         ("knobs", write_knobs_page()),
         ("profiles", write_profiles_page()),
         ("metrics", write_metrics_page()),
-        ("commands", write_commands_page(get_group(app))),
+        ("commands", write_commands_page(get_group(make_app()))),
     ):
         (DOCS / f"{name}.md").write_text(text, encoding="utf-8")

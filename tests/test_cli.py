@@ -11,11 +11,12 @@ from typer.testing import CliRunner
 
 from faults import load_faults
 from simulator import __version__
-from simulator.cli import app, spread_lists
+from simulator.cli import spread_lists
 from simulator.conditions import KNOBS, settings_of
 from simulator.scenario.loading import load_scenario, validate
 from simulator.scenario.timeline import list_injections, make_plan
 from simulator.shipped import list_shipped
+from tests.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

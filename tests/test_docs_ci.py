@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from simulator.cli import app
 from simulator.documents import parse_documents
+from tests.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,10 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from simulator.cli import app, spread_lists
+from simulator.cli import spread_lists
 from simulator.commands.init import write_project
 from simulator.shipped import find_file
+from tests.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_group
 
-from simulator.cli import app
 from simulator.conditions import KNOBS
 from simulator.core.metrics import INSTRUMENTS
 from simulator.core.profiles import PROFILES
 from simulator.report import reference_pages as pages
+from tests.app import app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

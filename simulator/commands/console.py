@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from simulator.commands.options import ControlUrl, Token, refuse_busy
+from simulator.commands.live_options import ControlUrl, Token, refuse_busy
 from simulator.console.process import ConsoleProcess, check_installed
 from simulator.console.spec import ConsoleSpec
 from simulator.control.day_client import FacilitatorClient

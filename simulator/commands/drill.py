@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from simulator.commands.options import Access, AccessSecret, TokensUrl, access_to_tokens
+from simulator.commands.live_options import Access, AccessSecret, TokensUrl, access_to_tokens
 from simulator.drivers.live.drill import drill_auth, drill_reconnect, drill_stale_cursor, given_token
 from simulator.drivers.live.token_source import http_token_source
 

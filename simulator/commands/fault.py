@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from simulator.commands.options import ControlUrl, Token, pair
+from simulator.commands.live_options import ControlUrl, Token  # noqa: TC001  # typer reads the annotations
+from simulator.commands.options import pair
 from simulator.control.api_client import ApiClient
 from simulator.durations import format_duration
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from simulator.alerting.contract import load_contract
-from simulator.commands.options import (
+from simulator.commands.live_options import (
     ENDLESS_SECONDS,
     Access,
     AccessSecret,
@@ -18,10 +18,9 @@ from simulator.commands.options import (
     BusUrl,
     TokensUrl,
     access_to_tokens,
-    duration_of,
     followed_bus,
-    pair,
 )
+from simulator.commands.options import duration_of, pair
 from simulator.core.profiles import PROFILES
 from simulator.errors import EngineError, InputError, Place, unknown_name
 from simulator.gameday.processes import NodeProcess

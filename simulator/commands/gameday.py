@@ -13,19 +13,18 @@ from rich.text import Text
 
 from simulator import rehearsal as rehearsals
 from simulator.commands.console import ConsolePort, Pages
-from simulator.commands.options import (
+from simulator.commands.live_options import (
     DEFAULT_LEASE,
     ENDLESS_SECONDS,
     AccessSecret,
     BusToken,
     BusUrl,
     Lease,
-    duration_of,
-    parse_overrides,
     refuse_busy,
     say_control,
     state_folder,
 )
+from simulator.commands.options import duration_of, parse_overrides
 from simulator.errors import InputError, Place
 from simulator.gameday.lookup import FLAG as LOOKED_UP
 from simulator.gameday.lookup import look_up

@@ -8,17 +8,17 @@ import typer
 from rich.console import Console
 
 from simulator.alerting.contract import load_contract
-from simulator.commands.options import (
+from simulator.commands.live_options import (
     DEFAULT_LEASE,
     AccessSecret,
     BusToken,
     BusUrl,
     Lease,
-    duration_of,
     followed_bus,
     say_control,
     state_folder,
 )
+from simulator.commands.options import duration_of
 from simulator.control.guard import new_token
 from simulator.drivers.live.issuer import derive_access
 from simulator.errors import InputError, Place

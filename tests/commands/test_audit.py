@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from simulator.cli import app
+from tests.app import app
 
 if TYPE_CHECKING:
     from typer.testing import Result

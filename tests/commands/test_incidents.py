@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from simulator.cli import app
 from simulator.shipped import list_shipped
+from tests.app import app
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from simulator.alerting.contract import load_contract
 from simulator.alerting.rules import load_rules
 from simulator.alerting.toolchain import find_tool
-from simulator.cli import app
 from simulator.commands.init import write_project
+from tests.app import app
 
 if TYPE_CHECKING:
     from typer.testing import Result

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from simulator.cli import app
 from simulator.drivers.live.issuer import derive_access
 from simulator.gameday.secret import run_secret_of
+from tests.app import app
 from tests.commands.live import ACCESS, Service, wait_for_line
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from faults import load_faults
 from simulator import rehearsal as rehearsals
 from simulator.alerting.backfill import write_openmetrics
 from simulator.alerting.prometheus import PrivatePrometheus
-from simulator.cli import app
 from simulator.drivers.virtual import run_virtual
 from simulator.scenario.loading import load_scenario
 from simulator.scenario.timeline import list_injections
+from tests.app import app
 
 if TYPE_CHECKING:
     from pathlib import Path

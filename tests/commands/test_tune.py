@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from simulator.alerting.toolchain import find_tool
-from simulator.cli import app
 from simulator.tuning.claims import Course
+from tests.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

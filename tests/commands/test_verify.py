@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from simulator.cli import app
+from tests.app import app
 
 if TYPE_CHECKING:
     from collections.abc import Callable

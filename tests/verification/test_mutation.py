@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from faults import load_faults
 from simulator import rehearsal as rehearsals
-from simulator.cli import app
 from simulator.report.verdict import Result
 from simulator.verification.mutants import make_mutants
 from simulator.verification.mutation import judge_mutants
+from tests.app import app
 
 if TYPE_CHECKING:
     from pathlib import Path
