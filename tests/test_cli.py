@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,19 +119,6 @@ def test_doctor_says_how_to_get_what_is_missing(monkeypatch: pytest.MonkeyPatch,
 def _commands(text: str) -> Sequence[str]:
     blocks = re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line]
-
-
-def test_every_command_in_the_readme_exists() -> None:
-    known = {command.callback.__name__.removeprefix("show_") for command in app.registered_commands if command.callback}
-    used = {
-        name
-        for line in _commands(README)
-        if line.startswith("syncstorm ")
-        for name in shlex.split(line)[1:]
-        if name.isalpha() and name.islower()
-    }
-    assert used
-    assert used - {"tabletop"} <= known
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import live, steering, virtual
+from benchmarks import live, steering, tuning, virtual
 
 if TYPE_CHECKING:
     from benchmarks.figures import Goal
 
 TEXT = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
-GOALS = (*virtual.GOALS, *live.GOALS, *steering.GOALS)
+GOALS = (*virtual.GOALS, *live.GOALS, *steering.GOALS, *tuning.GOALS)
 
 
 def rows() -> dict[str, str]:
