@@ -9,7 +9,7 @@ export PYTHON
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # every target begins with the same .venv
-.PHONY: help rehearse test lint types imports rules wheel check bench soak tools clean installed installed-dev
+.PHONY: help rehearse test lint types imports rules wheel check bench docs soak tools clean installed installed-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,9 @@ check: lint types imports rules wheel test ## everything that CI runs
 bench: installed-dev tools ## measure the figures that README.md quotes
 	@status=0; for part in virtual live steering tuning; do $(BIN)/python -m benchmarks.$$part $(ARGS) || status=1; done; exit $$status
 
+docs: installed-dev ## build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 soak: installed-dev tools ## run the long tests, and hold 10,000 connections for ten minutes
 	@$(BIN)/python -m pytest -n auto -m soak $(ARGS)
 	@$(BIN)/python -m benchmarks.live --soak
@@ -55,7 +58,7 @@ tools: installed ## get Prometheus into .tools, if PATH has none
 	done
 
 clean: ## remove everything that make has made, except rehearsals
-	rm -rf .venv .tools dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 installed:
