@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from simulator.core.session import ChannelSession
     from simulator.drivers.agenda import Agenda
 
+    Arrive = Callable[["Link", Any], None]
+    """Takes what arrived at one end of a link."""
+
 Direction = Literal["up", "down"]
 
 
@@ -115,10 +118,14 @@ class Link:
 class Carrier:
     """Takes messages from one end of a link to the other, in order, at once or after the network's delay."""
 
-    def __init__(self, agenda: Agenda, arrive: Callable[[Link, Direction, Any], None]) -> None:
+    def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
-        self._arrive = arrive
+        self._arrive: dict[Direction, Arrive] = {}
         self._at_once: deque[tuple[Link, Direction, Any]] = deque()
+
+    def connect(self, *, up: Arrive, down: Arrive) -> None:
+        """Say who takes what arrives at the server's end, `up`, and who what arrives at the client's, `down`."""
+        self._arrive = {"up": up, "down": down}
 
     def send(self, link: Link, direction: Direction, message: Any) -> None:
         """Send a message along a link."""
@@ -132,7 +139,7 @@ class Carrier:
         queue = self._at_once
         while queue:
             link, direction, message = queue.popleft()
-            self._arrive(link, direction, message)
+            self._arrive[direction](link, message)
 
     def release(self, link: Link) -> None:
         """Send what a black hole held back, in order, now that the path is back."""
@@ -163,4 +170,4 @@ class Carrier:
         if link.client.settings.network.black_hole:
             link.held[direction].append(message)
         else:
-            self._arrive(link, direction, message)
+            self._arrive[direction](link, message)

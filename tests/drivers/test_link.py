@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 from simulator.conditions import Settings
@@ -17,12 +18,13 @@ class _Path:
     def __init__(self) -> None:
         self.agenda = Agenda()
         self.arrived: list[tuple[float, Direction, Any]] = []
-        self.carrier = Carrier(self.agenda, self._arrive)
+        self.carrier = Carrier(self.agenda)
+        self.carrier.connect(up=partial(self._arrive, "up"), down=partial(self._arrive, "down"))
         habits = Habits(600, 60, ("a",))
         client = Client(PROFILES["reference"], habits, random.Random(1), Settings())
         self.link = Link(0, client, 0.0)
 
-    def _arrive(self, _link: Link, direction: Direction, message: Any) -> None:
+    def _arrive(self, direction: Direction, _link: Link, message: Any) -> None:
         self.arrived.append((self.agenda.now, direction, message))
 
     def set(self, knob: str, value: Any) -> None:

@@ -1,6 +1,6 @@
 """One member of a fleet: a core client, its timers and tokens, and the sockets that it opened.
 
-It does what the core says, with real sockets and an event loop's timers, as `drivers/virtual.py` does in virtual time.
+It does what the core says, with real sockets and an event loop's timers, as `drivers/fleet.py` does in virtual time.
 """
 
 from __future__ import annotations
