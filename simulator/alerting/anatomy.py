@@ -12,6 +12,7 @@ import promql_parser as promql
 
 from simulator.alerting.facts import UnknownPart, facts
 from simulator.alerting.lexing import Unreadable, partners, tokens_of
+from simulator.alerting.operand import MIRRORED, number_of
 from simulator.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 """Where something stands in the text: its first character, and the first after it."""
-
-MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
-"""Each comparison, and what it becomes when its sides change places."""
 
 _LOGICAL = ({"or"}, {"and", "unless"})
 _MATCHING = {"bool", "on", "ignoring", "group_left", "group_right"}
@@ -210,15 +208,8 @@ class _Reader:
 
 
 def _number(node: promql.Expr) -> float | None:
-    match node:
-        case promql.ParenExpr():
-            return _number(node.expr)
-        case promql.UnaryExpr():
-            inner = _number(node.expr)
-            return None if inner is None else -inner
-        case promql.NumberLiteral():
-            return None if math.isnan(node.val) else float(node.val)
-    return None
+    number = number_of(node)
+    return None if number is None or math.isnan(number) else number
 
 
 def _why_no_number(node: promql.BinaryExpr, numbers: Sequence[float | None]) -> str:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import promql_parser as promql
 
-from simulator.alerting.anatomy import MIRRORED, Anatomy, Bound, LabelMatch, Window, dissect
+from simulator.alerting.anatomy import Anatomy, Bound, LabelMatch, Window, dissect
 from simulator.alerting.facts import UnknownPart, facts
 from simulator.alerting.lexing import tokens_of
+from simulator.alerting.operand import MIRRORED
 from simulator.durations import format_duration
 from simulator.errors import InputError, unknown_name
 

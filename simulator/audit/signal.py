@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import promql_parser as promql
 
+from simulator.alerting.operand import MIRRORED, bare, number_of
 from simulator.alerting.sight import parse
 
 if TYPE_CHECKING:
     from simulator.alerting.ruleset import AlertRule
 
-_FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
-_FILTERS = (*_FLIPPED, "and", "unless")
+_FILTERS = (*MIRRORED, "and", "unless")
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
 
 
@@ -34,27 +34,25 @@ class Signal:
 
 def signal_of(rule: AlertRule) -> Signal | None:
     """Return what a rule compares with a number, None where it is more than that."""
-    tree = parse(rule.expr)
-    while isinstance(tree, promql.ParenExpr):
-        tree = tree.expr
-    if not isinstance(tree, promql.BinaryExpr) or str(tree.op) not in _FLIPPED:
+    parsed = parse(rule.expr)
+    tree = None if parsed is None else bare(parsed)
+    if not isinstance(tree, promql.BinaryExpr) or str(tree.op) not in MIRRORED:
         return None
-    left, right = _number(tree.lhs), _number(tree.rhs)
+    left, right = number_of(tree.lhs), number_of(tree.rhs)
     if right is not None and left is None:
         return Signal(canonical(tree.lhs), str(tree.op), right)
     if left is not None and right is None:
-        return Signal(canonical(tree.rhs), _FLIPPED[str(tree.op)], left)
+        return Signal(canonical(tree.rhs), MIRRORED[str(tree.op)], left)
     return None
 
 
 def without_comparison(tree: promql.Expr) -> promql.Expr:
     """Return what an expression compares with a number, or the expression where that is not what it does."""
-    while isinstance(tree, promql.ParenExpr):
-        tree = tree.expr
-    if isinstance(tree, promql.BinaryExpr) and str(tree.op) in _FLIPPED:
-        if _number(tree.rhs) is not None:
+    tree = bare(tree)
+    if isinstance(tree, promql.BinaryExpr) and str(tree.op) in MIRRORED:
+        if number_of(tree.rhs) is not None:
             return tree.lhs
-        if _number(tree.lhs) is not None:
+        if number_of(tree.lhs) is not None:
             return tree.rhs
     return tree
 
@@ -68,22 +66,8 @@ def is_filtered(tree: promql.Expr) -> bool:
 
 def canonical(tree: promql.Expr) -> str:
     """Return an expression in one way of writing it."""
-    while isinstance(tree, promql.ParenExpr):
-        tree = tree.expr
-    return _MATCHERS.sub(_sorted, " ".join(str(tree).split()))
+    return _MATCHERS.sub(_sorted, " ".join(str(bare(tree)).split()))
 
 
 def _sorted(found: re.Match[str]) -> str:
     return "{" + ",".join(sorted(re.split(r",\s*(?=\w+[=!])", found[1]))) + "}"
-
-
-def _number(tree: promql.Expr) -> float | None:
-    match tree:
-        case promql.ParenExpr():
-            return _number(tree.expr)
-        case promql.UnaryExpr():
-            inner = _number(tree.expr)
-            return None if inner is None else -inner
-        case promql.NumberLiteral():
-            return float(tree.val)
-    return None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from simulator.alerting.dependence import Dependence
 from simulator.audit.behaviour import bursts, dilution, floors, holding, reachability, steadiness, watching
 from simulator.audit.behaviour.cast import cast_for
-from simulator.audit.behaviour.expression import Obscure, shape_of
+from simulator.audit.behaviour.condition import shape_of
+from simulator.audit.behaviour.expression import Obscure
 from simulator.audit.behaviour.floors import Pace
 from simulator.audit.behaviour.laboratory import Laboratory
 from simulator.audit.behaviour.probing import probe

@@ -7,7 +7,8 @@ import pytest
 from simulator.alerting.contract import load_contract
 from simulator.alerting.ruleset import AlertRule
 from simulator.audit.behaviour.cast import Cast, cast_for
-from simulator.audit.behaviour.expression import Obscure, shape_of
+from simulator.audit.behaviour.condition import shape_of
+from simulator.audit.behaviour.expression import Obscure
 
 CONTRACT = load_contract("openagents-runtime")
 AUTH = "openagents_runtime_sync_socket_auth_count"

@@ -12,7 +12,7 @@ from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.alerting.judge import judge
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.audit.behaviour.cast import cast_for
-from simulator.audit.behaviour.expression import shape_of
+from simulator.audit.behaviour.condition import shape_of
 from simulator.audit.behaviour.laboratory import Laboratory
 from simulator.audit.behaviour.proof import experiment_of
 from simulator.audit.behaviour.staging import Stage

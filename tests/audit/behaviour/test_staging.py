@@ -8,7 +8,7 @@ import pytest
 from simulator.alerting.contract import load_contract
 from simulator.alerting.ruleset import AlertRule
 from simulator.audit.behaviour.cast import cast_for
-from simulator.audit.behaviour.expression import shape_of
+from simulator.audit.behaviour.condition import shape_of
 from simulator.audit.behaviour.staging import Stage
 
 RATIO = 'sum(rate(x_total{s="error"}[5m])) / sum(rate(x_total[5m])) > 0.1'

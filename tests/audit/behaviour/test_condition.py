@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulator.alerting.ruleset import AlertRule
-from simulator.audit.behaviour.expression import Obscure, Shape, shape_of
+from simulator.audit.behaviour.condition import shape_of
+from simulator.audit.behaviour.expression import Obscure, Shape
 
 RATIO = 'sum(rate(a_total{s="error"}[5m])) / clamp_min(sum(rate(a_total[10m])), 1)'
 
