@@ -22,11 +22,11 @@ import orjson
 from simulator.alerting.coverage import missing_selectors, selector_text
 from simulator.alerting.dependence import names_read
 from simulator.alerting.laneclock import LaneClock
-from simulator.alerting.prometheus import OwnPrometheus
 from simulator.alerting.querying import QueryRefused, understood
 from simulator.alerting.reach import reach_of, why_not_elsewhen
-from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS, SampleWriter, snappy, time_series
+from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS, SampleWriter, time_series
 from simulator.alerting.sight import parse
+from simulator.alerting.store import SampleStore
 from simulator.durations import format_duration
 from simulator.errors import EngineError
 
@@ -48,8 +48,6 @@ _START_MS = -(-EARLIEST_MS // (ALIGNMENT_SECONDS * 1000)) * ALIGNMENT_SECONDS * 
 _POINTS = 10_000
 _MARGIN_SECONDS = 2.0
 _REQUEST_BYTES = 2_000_000
-# One head for all: with the usual two hours it would be cut into blocks while it is asked.
-_BLOCK = "876000h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Reading:
     present: NDArray[np.bool_]
 
 
-class Lanes(OwnPrometheus):
+class Lanes(SampleStore):
     """A running Prometheus with many runs, of which each has a number, from 0; a context manager.
 
     Args:
@@ -89,10 +87,9 @@ class Lanes(OwnPrometheus):
         lookback_seconds: float = 300.0,
         evaluation_interval_seconds: float = 15.0,
     ) -> None:
-        super().__init__(lookback_seconds=lookback_seconds)
+        super().__init__(lookback_seconds=lookback_seconds, evaluation_interval_seconds=evaluation_interval_seconds)
         self.length_seconds = length_seconds
         self._runs = runs
-        self._interval = evaluation_interval_seconds
         self._names = _names(exprs)
         quiet = reach_of(exprs, lookback_seconds).farthest + _MARGIN_SECONDS
         self._spacing_ms = (math.floor((length_seconds + quiet) / ALIGNMENT_SECONDS) + 1) * ALIGNMENT_SECONDS * 1000
@@ -184,18 +181,6 @@ class Lanes(OwnPrometheus):
             raise EngineError(problem) from error
         return result
 
-    def _prepare(self, folder: Path) -> list[str]:
-        config = f"global: {{evaluation_interval: {format_duration(self._interval)}}}\n"
-        (folder / "prometheus.yml").write_text(config, encoding="utf-8")
-        return self._command(
-            folder,
-            # What is old is not to expire, and what is far apart not to be cut.
-            "--storage.tsdb.retention.time=100y",
-            f"--storage.tsdb.min-block-duration={_BLOCK}",
-            f"--storage.tsdb.max-block-duration={_BLOCK}",
-            "--web.enable-remote-write-receiver",
-        )
-
     def _settle(self, folder: Path) -> None:  # noqa: ARG002  # nothing of it is read here
         self._count = 0
         self._expected = {}
@@ -235,14 +220,6 @@ class Lanes(OwnPrometheus):
         for name, count in counts.items():
             self._expected.setdefault(name, []).extend([0] * (self._count - len(self._expected[name])) + [count])
         return b"".join(parts)
-
-    def _push(self, request: bytes) -> None:
-        if not request:
-            return
-        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
-        answer = self._send("POST", "write", content=snappy(request), headers=headers)
-        if answer.status_code // 100 != 2:
-            raise EngineError(f"Prometheus refused samples: {answer.text.strip()[:200]}")
 
     def _verify(self) -> None:
         """Count every metric's samples in every run.

@@ -33,6 +33,17 @@ class OwnPrometheus(PrivateProgram, PrometheusApi):
         self._lookback_seconds = lookback_seconds
         self._tool = find_tool("prometheus")
 
+    def write(self, request: bytes) -> None:
+        """Store a snappy-compressed remote-write request, in one that was started to receive them.
+
+        Raises:
+            EngineError: it does not take the samples.
+        """
+        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
+        answer = self._send("POST", "write", content=request, headers=headers)
+        if answer.status_code // 100 != 2:
+            raise EngineError(f"Prometheus refused samples: {answer.text.strip()[:200]}")
+
     def _command(self, folder: Path, *more: str) -> list[str]:
         """Return what every Prometheus of ours is started with; `folder` has its `prometheus.yml`."""
         return [
@@ -69,13 +80,6 @@ class PrivatePrometheus(OwnPrometheus):
     def version(self) -> str:
         """Return the version of the server."""
         return self._tool.version
-
-    def write(self, request: bytes) -> None:
-        """Store a snappy-compressed remote-write request."""
-        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
-        answer = self._send("POST", "write", content=request, headers=headers)
-        if answer.status_code // 100 != 2:
-            raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
 
     def _prepare(self, folder: Path) -> list[str]:
         create_blocks(self._openmetrics_file, folder / "data", self._promtool.path)

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulator.alerting.prometheus import OwnPrometheus, QueryRefused
-from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS, snappy
+from simulator.alerting.querying import QueryRefused
+from simulator.alerting.remotewrite import EARLIEST_MS, LATEST_MS
 from simulator.alerting.states import Episode, alert_labels, episodes
+from simulator.alerting.store import SampleStore
 from simulator.audit.behaviour.samples import encode
-from simulator.durations import format_duration
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from simulator.alerting.ruleset import AlertRule
     from simulator.audit.behaviour.samples import Line
 
-# A head that spans everything that we write: nothing is compacted while we ask.
-_BLOCK = "876000h"
 _LOOKBACK_SECONDS = 300.0
 _REQUEST_BYTES = 4_000_000
 
@@ -110,25 +107,13 @@ def pages_of(found: Sequence[Episode]) -> tuple[tuple[float, float], ...]:
     return tuple(merged)
 
 
-class Laboratory(OwnPrometheus):
+class Laboratory(SampleStore):
     """The Prometheus; a context manager."""
 
     def __init__(self, evaluation_interval_seconds: float = 15.0) -> None:
-        super().__init__(lookback_seconds=_LOOKBACK_SECONDS)
-        self._interval = evaluation_interval_seconds
+        super().__init__(lookback_seconds=_LOOKBACK_SECONDS, evaluation_interval_seconds=evaluation_interval_seconds)
         self._next = EARLIEST_MS / 1000
         self._written: Counter[str] = Counter()
-
-    def _prepare(self, folder: Path) -> list[str]:
-        config = f"global: {{evaluation_interval: {format_duration(self._interval)}}}\n"
-        (folder / "prometheus.yml").write_text(config, encoding="utf-8")
-        return self._command(
-            folder,
-            "--storage.tsdb.retention.time=100y",
-            f"--storage.tsdb.min-block-duration={_BLOCK}",
-            f"--storage.tsdb.max-block-duration={_BLOCK}",
-            "--web.enable-remote-write-receiver",
-        )
 
     def run(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Return what became of each trial, in their order.
@@ -188,14 +173,7 @@ class Laboratory(OwnPrometheus):
             if len(waiting) > _REQUEST_BYTES:
                 self._push(bytes(waiting))
                 waiting.clear()
-        if waiting:
-            self._push(bytes(waiting))
-
-    def _push(self, request: bytes) -> None:
-        headers = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
-        answer = self._send("POST", "write", content=snappy(request), headers=headers)
-        if answer.status_code // 100 != 2:
-            raise EngineError(f"Prometheus refused samples: {answer.text.strip()}")
+        self._push(bytes(waiting))
 
     def _ask_for(
         self, rule: AlertRule, placed: dict[int, tuple[Trial, float]], refused: dict[int, str]
