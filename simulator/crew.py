@@ -8,13 +8,14 @@ import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from simulator.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.synchronize import Event
+    from types import TracebackType
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -23,31 +24,47 @@ _STOPPED: list[Event] = []
 """In a process of a crew: what says that nothing more is to be begun."""
 
 
-def work_through(
-    items: Sequence[Item],
-    work: Callable[[Item], Found],
-    *,
-    on_done: Callable[[int, Found], None] = lambda _index, _found: None,
-    workers: int | None = None,
-) -> list[Found]:
-    """Return what `work` makes of each item, in their order; one at a time is worked on in this process.
+class Crew:
+    """Processes that stay for one list of work after another; a context manager.
 
-    Items, results and `work` itself have to be picklable. `on_done` hears of each that is done, in whatever order.
-    After an error or a Ctrl-C nothing more is begun, and what had begun has cleaned up.
-
-    Raises:
-        EngineError: a process died. Whatever else `work` raises is raised here.
+    They start with the first list that is longer than one. After an error or a Ctrl-C they take no more.
     """
-    count = min(len(items), workers or os.cpu_count() or 1)
-    found: dict[int, Found] = {}
-    if count <= 1:
-        for index, item in enumerate(items):
-            found[index] = work(item)
-            on_done(index, found[index])
-        return list(found.values())
-    context = multiprocessing.get_context("spawn")
-    stopped = context.Event()
-    with ProcessPoolExecutor(count, context, _join_crew, (stopped,)) as pool:
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = workers or os.cpu_count() or 1
+        self._at_work: tuple[ProcessPoolExecutor, Event] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._at_work is not None:
+            self._at_work[0].shutdown(wait=True, cancel_futures=True)
+
+    def work_through(
+        self,
+        items: Sequence[Item],
+        work: Callable[[Item], Found],
+        *,
+        on_done: Callable[[int, Found], None] = lambda _index, _found: None,
+    ) -> list[Found]:
+        """Return what `work` makes of each item, in their order; one at a time is worked on in this process.
+
+        Items, results and `work` itself have to be picklable. `on_done` hears of each that is done, in whatever order.
+        After an error or a Ctrl-C nothing more is begun, and what had begun has cleaned up.
+
+        Raises:
+            EngineError: a process died. Whatever else `work` raises is raised here.
+        """
+        found: dict[int, Found] = {}
+        if min(len(items), self._workers) <= 1:
+            for index, item in enumerate(items):
+                found[index] = work(item)
+                on_done(index, found[index])
+            return list(found.values())
+        pool, stopped = self._at_work = self._at_work or self._assembled()
         try:
             with _interrupts_later():
                 waiting = {pool.submit(_work, work, item): index for index, item in enumerate(items)}
@@ -61,7 +78,29 @@ def work_through(
             if isinstance(error, BrokenProcessPool):
                 raise EngineError("a process died in the middle of its work; is there enough memory?") from None
             raise
-    return [found[index] for index in range(len(items))]
+        return [found[index] for index in range(len(items))]
+
+    def _assembled(self) -> tuple[ProcessPoolExecutor, Event]:
+        context = multiprocessing.get_context("spawn")
+        stopped = context.Event()
+        return ProcessPoolExecutor(self._workers, context, _join_crew, (stopped,)), stopped
+
+
+def work_through(
+    items: Sequence[Item],
+    work: Callable[[Item], Found],
+    *,
+    on_done: Callable[[int, Found], None] = lambda _index, _found: None,
+    workers: int | None = None,
+) -> list[Found]:
+    """Return what `work` makes of each item, by a crew that is there for this list alone.
+
+    Raises:
+        EngineError: a process died. Whatever else `work` raises is raised here.
+    """
+    count = min(len(items), workers or os.cpu_count() or 1)
+    with Crew(count) as crew:
+        return crew.work_through(items, work, on_done=on_done)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.crew import work_through
+from simulator.crew import Crew, work_through
 from simulator.errors import EngineError, InputError, Place
 
 
@@ -52,6 +52,14 @@ def test_one_at_a_time_needs_no_other_process(count: int, workers: int | None) -
     found = work_through([0.0] * count, pid_after, on_done=lambda index, _found: heard.append(index), workers=workers)
     assert found == [(0.0, os.getpid())] * count
     assert heard == list(range(count))
+
+
+def test_a_crew_stays_for_one_list_after_another() -> None:
+    with Crew(2) as crew:
+        pids = {pid for _ in range(3) for _, pid in crew.work_through([0.0, 0.0, 0.1], pid_after)}
+        assert crew.work_through([0.0], pid_after) == [(0.0, os.getpid())]
+    assert len(pids) <= 2
+    assert os.getpid() not in pids
 
 
 def test_an_error_is_the_same_as_in_one_process() -> None:

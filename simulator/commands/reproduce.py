@@ -16,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from simulator.alerting.borrowed import UserPrometheus
 from simulator.alerting.contract import load_contract
 from simulator.commands.options import duration_of, parse_overrides
+from simulator.crew import Crew
 from simulator.durations import format_duration
 from simulator.errors import InputError, Place
 from simulator.reproduction.fitting import fit
@@ -149,7 +150,10 @@ def _fit(recorded: Recorded, stage: Stage) -> tuple[Fit, list[CounterFit]]:
     )
     with bar if shown else nullcontext():
         task = bar.add_task("trying")
-        with Trials(recorded, stage, on_trial=lambda count: bar.update(task, description=f"{count} trials")) as trials:
+        with Crew() as crew:
+            trials = Trials(
+                recorded, stage, crew, on_trial=lambda count: bar.update(task, description=f"{count} trials")
+            )
             found = fit(trials)
             return found, describe_fit(trials, found.candidates)
 

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING
 
 from simulator.reproduction.distance import SETTLING_SECONDS, distance
 from simulator.reproduction.recorded import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     import numpy as np
 
+    from simulator.crew import Crew
     from simulator.reproduction.recorded import Recorded
     from simulator.reproduction.stage import Candidate, Stage
 
 
 class Trials:
-    """A recording, the stage that is to follow it, and the processes that try it; a context manager."""
+    """A recording, the stage that is to follow it, and the crew that tries it there."""
 
     def __init__(
         self,
         recorded: Recorded,
         stage: Stage,
+        crew: Crew,
         *,
-        workers: int | None = None,
         on_trial: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self.recorded = recorded
         self.stage = stage
         self.count = 0
-        self._workers = workers or os.cpu_count() or 1
+        self._crew = crew
         self._on_trial = on_trial
         self._known: dict[tuple[tuple[Candidate, ...], int], float] = {}
 
@@ -44,23 +41,14 @@ class Trials:
         """How many columns at the window's start are not compared."""
         return round(SETTLING_SECONDS / self.recorded.step_seconds)
 
-    def __enter__(self) -> Self:
-        self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _set_stage, (self.stage,))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
     def play(self, casts: Sequence[tuple[Candidate, ...]], seeds: Sequence[int] | None = None) -> list[Recorded]:
         """Return what is recorded of a run with each set of candidates, each with its seed."""
-        runs = []
-        for run in self._pool.map(_play, casts, seeds or [0] * len(casts)):
-            runs.append(run)
-            self.count += 1
-            self._on_trial(self.count)
-        return runs
+        items = list(zip(casts, seeds or [0] * len(casts), strict=True))
+        return self._crew.work_through(items, partial(_play, self.stage), on_done=self._hear)
+
+    def _hear(self, _index: int, _run: Recorded) -> None:
+        self.count += 1
+        self._on_trial(self.count)
 
     def distances(self, casts: Sequence[tuple[Candidate, ...]], seeds: int = 1) -> list[float]:
         """Return how far from the recording a run with each set of candidates is; of several seeds it is their mean."""
@@ -83,14 +71,6 @@ class Trials:
         return tuple(each.of(keys) for each in (self.recorded, *runs))
 
 
-_STAGE: list[Stage] = []
-
-
-def _set_stage(stage: Stage) -> None:
-    """Take the stage of a process that only tries candidates; a Ctrl-C is for the one that asked for them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _STAGE[:] = [stage]
-
-
-def _play(cast: tuple[Candidate, ...], seed: int) -> Recorded:
-    return _STAGE[0].play(cast, seed)
+def _play(stage: Stage, item: tuple[tuple[Candidate, ...], int]) -> Recorded:
+    cast, seed = item
+    return stage.play(cast, seed)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from simulator.shipped import list_shipped
 from tests.app import app
+from tests.commands.own_rules import RULES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,16 +30,6 @@ expect:
       query: sum(increase(openagents_runtime_sync_socket_auth_count{status="error"}[8m]))
       at: 12m
       at_least: 30
-"""
-
-RULES = """
-groups:
-  - name: mine
-    rules:
-      - alert: Refused
-        expr: sum(rate(openagents_runtime_sync_socket_auth_count{status="error"}[2m])) > 0.05
-        for: 1m
-      - {alert: TimedOut, expr: 'sum(rate(openagents_runtime_sync_socket_timeout_count[2m])) > 5'}
 """
 
 

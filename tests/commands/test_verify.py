@@ -17,21 +17,14 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.app import app
+from tests.commands.own_rules import RULES as OWN_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
-RULES = """
-groups:
-  - name: mine
-    rules:
-      - alert: Refused
-        expr: sum(rate(openagents_runtime_sync_socket_auth_count{status="error"}[2m])) > 0.05
-        for: 1m
-      - {alert: TimedOut, expr: 'sum(rate(openagents_runtime_sync_socket_timeout_count[2m])) > 5'}
-      - {alert: Blind, expr: 'sum(rate(nobody_writes_this[2m])) > 5'}
+RULES = f"""{OWN_RULES}      - {{alert: Blind, expr: 'sum(rate(nobody_writes_this[2m])) > 5'}}
 """
 SCENARIO = """
 scenario: {name}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from faults import load_faults
+from simulator.crew import Crew
 from simulator.documents import parse_documents
 from simulator.drivers.virtual import run_virtual
 from simulator.reproduction.distance import Segment, deviations, distance, find_segments, likeness
@@ -44,8 +45,8 @@ def recover(recorded: Recorded, *, clients: int, names: Sequence[str]) -> Fit:
         "expect": "[]",
     }
     stage = Stage.like(recorded, load_scenario("calm", overrides), {name: FAULTS[name] for name in names})
-    with Trials(recorded, stage) as trials:
-        return fit(trials)
+    with Crew() as crew:
+        return fit(Trials(recorded, stage, crew))
 
 
 def assert_near(found: Candidate, known: Candidate) -> None:
