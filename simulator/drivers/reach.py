@@ -210,7 +210,8 @@ class Reach:
 
     def harm(self, client: int, now: float) -> None:
         """A client was refused, or timed out."""
-        self.harmed_at.setdefault(client, now)
+        # To the hundredth: what is finer is the order of work, and that is another one live.
+        self.harmed_at.setdefault(client, round(now, 2))
 
     def tell_stale(self, client: int, now: float) -> None:
         """A client was told that its cursor is stale; soon after the last time, it is in a loop."""

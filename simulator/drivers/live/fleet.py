@@ -19,7 +19,7 @@ from simulator.drivers.live.snapshot_source import HttpSnapshotSource
 from simulator.drivers.reach import Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
     from simulator.conditions import Conditions, Impulse, Population
@@ -80,6 +80,11 @@ class LiveFleet:
     def harmed(self) -> AbstractSet[int]:
         """The members that were refused or timed out."""
         return self._reach.harmed
+
+    @property
+    def harmed_at(self) -> Mapping[int, float]:
+        """When each of them was first, in the fleet's time."""
+        return self._reach.harmed_at
 
     @property
     def looping(self) -> AbstractSet[int]:

@@ -103,7 +103,7 @@ class _Twin:
                 if members:
                     met.setdefault(name, set()).update(members)
         reached = Reached.of(plan.population.size, met, self._fleet.harmed)
-        suffered = Suffered(dict.fromkeys(self._fleet.harmed, 0.0), frozenset(self._fleet.looping))
+        suffered = Suffered(self._fleet.harmed_at, frozenset(self._fleet.looping))
         return Run(self._recording, reached, losses, suffered)
 
     async def _end(self, work: list[asyncio.Task[None]]) -> None:
