@@ -6,9 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from simulator.alerting.backfill import write_openmetrics
+from simulator.alerting.certify import Clock
 from simulator.alerting.contract import load_contract
+from simulator.alerting.evaluation import Evaluation
+from simulator.alerting.filling import fill
 from simulator.alerting.judge import judge
+from simulator.alerting.prometheus import PrivatePrometheus
 from simulator.alerting.rules import load_rules
+from simulator.alerting.toolchain import find_tool
 from simulator.conditions import EVERYONE, Conditions, Fault, Share
 from simulator.core.client import Habits
 from simulator.core.plan import Fleet, Plan, Step
@@ -21,8 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.alerting.contract import Contract
+    from simulator.alerting.exposition import Exposition
     from simulator.alerting.ruleset import RuleSet
-    from simulator.alerting.timeline import AlertTimeline
+    from simulator.alerting.timeline import RuleTimeline
 
 MINUTE = 60.0
 INTERVAL = 30.0
@@ -58,32 +65,45 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many clients the fault touched, and the alert timeline."""
+    """How many clients the fault touched, and what each rule did."""
 
     touched: int
-    timeline: AlertTimeline
+    rules: tuple[RuleTimeline, ...]
 
     @property
     def fired(self) -> set[str]:
         """The alerts that fired, by name."""
-        return {line.rule.alert for line in self.timeline.rules if line.state == "fired"}
+        return {line.rule.alert for line in self.rules if line.state == "fired"}
 
 
-def rehearse(fault: Fault | None, out: Path, setting: Setting | None = None) -> Outcome:
-    """Run a fault, or a calm of the same length, and let the judge say which alerts it fires."""
+def rehearse(fault: Fault | None, out: Path, setting: Setting | None = None, *, certified: bool = False) -> Outcome:
+    """Run a fault, or a calm of the same length, and let Prometheus say which alerts it fires.
+
+    With `certified`, promtool has to agree, which takes as long as all the rest.
+    """
     setting = setting or Setting()
     run = run_virtual(_plan(fault, setting))
+    exposition = _contract().expose(run.recording)
     duration = START + setting.lasts_seconds + setting.after_seconds
+    touched = len(run.reached.touched.get("fault", ()))
+    if not certified:
+        return Outcome(touched, _evaluate(exposition, duration, out))
     timeline = judge(
-        _contract().expose(run.recording),
-        shipped_rules(),
-        evaluation_interval_seconds=INTERVAL,
-        duration_seconds=duration,
-        out_dir=out,
+        exposition, shipped_rules(), evaluation_interval_seconds=INTERVAL, duration_seconds=duration, out_dir=out
     )
     assert timeline.certification is not None
     assert timeline.certification.ok, timeline.certification.mismatches
-    return Outcome(len(run.reached.touched.get("fault", ())), timeline)
+    return Outcome(touched, timeline.rules)
+
+
+def _evaluate(exposition: Exposition, duration: float, out: Path) -> tuple[RuleTimeline, ...]:
+    metrics = out / "metrics.om"
+    write_openmetrics(exposition, metrics)
+    clock = Clock(duration, INTERVAL)
+    with PrivatePrometheus(metrics, evaluation_interval_seconds=INTERVAL) as prometheus:
+        fill(prometheus, (exposition,))
+        promtool = find_tool("promtool").path
+        return Evaluation(prometheus, shipped_rules(), exposition, clock, promtool).timelines()
 
 
 def _plan(fault: Fault | None, setting: Setting) -> Plan:

@@ -55,7 +55,7 @@ def test_lazy_and_eager_runs_give_the_same_digest_and_reach_the_same_clients(
     ],
 )
 @pytest.mark.parametrize("profile", ["reference", "desktop"])
-@pytest.mark.parametrize("end", [330.0, 800.0])
+@pytest.mark.parametrize("end", [pytest.param(330.0, marks=pytest.mark.soak), 800.0])
 def test_lazy_and_eager_runs_agree_on_knobs_that_no_fault_uses_yet(
     plan: PlanFactory, knob: str, value: object, profile: str, end: float
 ) -> None:

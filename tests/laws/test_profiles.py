@@ -71,6 +71,8 @@ def test_lazy_and_eager_runs_of_all_kinds_of_clients_agree_on_single_knobs(
     check(replace(calm, steps=(*calm.steps, Step(200.0, leaky), Step(START, varied), Step(END, base))))
 
 
+# Fleets of one kind find what a mixture hides, and take as long again.
+@pytest.mark.soak
 @pytest.mark.parametrize("profile", PHOENIX)
 def test_lazy_and_eager_runs_of_phoenix_clients_agree_under_every_fault(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str, profile: str
