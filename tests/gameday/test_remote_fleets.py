@@ -125,7 +125,7 @@ def half() -> int:
     return len(Population(CLIENTS, SEED).members(Share(0.5)))
 
 
-@pytest.mark.parametrize("own", [20, 0])
+@pytest.mark.parametrize("own", [20, pytest.param(0, marks=pytest.mark.soak)])
 def test_whom_an_injection_reached_elsewhere_is_counted_exactly(days: Callable[..., Day], own: int) -> None:
     day = days("--own-clients", str(own))
     middle = (own + CLIENTS) // 2
