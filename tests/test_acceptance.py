@@ -170,6 +170,7 @@ def test_calm_passes_with_no_alert(tmp_path: Path) -> None:
     assert {entry["state"] for entry in verdict["alerts"]} == {"silent", "no_data"}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scenario", ["auth-key-drift", "timeout-storm", "stale-cursor"])
 def test_each_incident_passes_by_itself_with_another_seed_too(tmp_path: Path, scenario: str) -> None:
     verdict = _rehearse(tmp_path, scenario, "--seed", "11", code=0)

@@ -38,16 +38,16 @@ SCENARIO = """
 scenario: told
 summary: Sockets are accepted and dropped, then tokens of one build are lost on the way.
 seed: 3
-duration: 45s
+duration: 32s
 fleet: {clients: 40, session_lifetime: 20s, offline: 500ms, ramp: 1s, profiles: {desktop: 0.5, web-shell: 0.5}}
 monitoring: {scrape_interval: 1s, evaluation_interval: 1s, rules: [rules.yaml], contract: contract.yaml}
 timeline:
   - {at: 3s, inject: network.accept-then-drop, for: 8s}
-  - {at: 26s, inject: auth.missing-token, for: 8s, level: 0.5}
+  - {at: 15s, inject: auth.missing-token, for: 8s, level: 0.5}
   - {at: 1s, set: {clients.build: 20260301T000000Z}, share: 0.5}
 expect:
   - fires: {alert: ClientReconnectSpike, injection: network.accept-then-drop@3s, within: 10s}
-  - fires: {alert: ClientAuthFailureByBuild, injection: auth.missing-token@26s, within: 10s}
+  - fires: {alert: ClientAuthFailureByBuild, injection: auth.missing-token@15s, within: 10s}
 """
 
 

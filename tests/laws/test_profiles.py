@@ -81,6 +81,7 @@ def test_lazy_and_eager_runs_of_phoenix_clients_agree_under_every_fault(
     check(plan((make_fault(fault_name), START, end), profile=profile, clients=20, seconds=1200.0))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("knob", "value"),
     [

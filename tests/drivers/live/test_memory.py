@@ -74,7 +74,15 @@ async def flood(bench: LiveBench) -> None:
 
 
 @pytest.mark.parametrize("run_live", ["uvloop"], indirect=True)
-@pytest.mark.parametrize("act", [refused, accepted, malformed, cut_off, no_upgrade, flood])
+@pytest.mark.parametrize(
+    "act",
+    [
+        accepted,
+        malformed,
+        flood,
+        *(pytest.param(act, marks=pytest.mark.soak) for act in (refused, cut_off, no_upgrade)),
+    ],
+)
 def test_it_leaves_no_memory_behind(run_live: RunLive, act: Callable[[LiveBench], Awaitable[None]]) -> None:
     async def repeat(bench: LiveBench) -> tuple[int, int]:
         for _ in range(TIMES):
