@@ -19,6 +19,7 @@ from simulator.alerting.rules import load_rules
 from simulator.drivers.virtual import run_virtual
 from simulator.durations import format_duration
 from simulator.errors import EngineError, InputError, Place, unknown_name
+from simulator.interrupts import held_interrupts
 from simulator.report.account import describe_cohorts
 from simulator.report.criteria import criteria_of
 from simulator.report.decision import Evidence, decide
@@ -168,7 +169,8 @@ def perform(rehearsal: Rehearsal, out: Path, progress: Progress | None = None) -
     with Journal(out / JOURNAL) as journal:
         journal.write(0.0, "rehearsal_started", scenario=scenario.scenario, seed=scenario.seed, version=__version__)
         inputs = rehearsal.inputs()
-        journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
+        with held_interrupts():
+            journal.write(None, INPUTS, **inputs.model_dump(mode="json"))
         started = time.perf_counter()
         simulated = _simulate(rehearsal, journal, progress)
         exposition = rehearsal.contract.expose(simulated.recording)
@@ -241,7 +243,8 @@ def conclude(verdict: Verdict, journal: Journal, out: Path) -> None:
         if happening.event in ("pending", "FIRING", "resolved", "dropped", "data gone", "data back"):
             event = happening.event.lower().replace(" ", "_")
             journal.write(happening.at, f"alert_{event}", alert=happening.subject)
-    entry = verdict.model_dump(mode="json")
+    with held_interrupts():
+        entry = verdict.model_dump(mode="json")
     journal.write(None, "verdict", verdict=verdict.verdict, reasons=verdict.reasons, entry=entry)
     (out / "verdict.json").write_text(verdict.to_json(), encoding="utf-8")
     (out / "report.md").write_text(write_markdown(verdict), encoding="utf-8")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.alerting.rules import load_rules
 from simulator.alerting.ruleset import dump_rules
+from simulator.interrupts import held_interrupts
 from simulator.scenario.schema import Scenario
 
 if TYPE_CHECKING:
@@ -73,9 +74,11 @@ class Inputs(BaseModel):
     ) -> Inputs:
         """Return what goes into a rehearsal that a command with some options asked for."""
         files = dict.fromkeys(str(rule.file) for rule in ruleset.rules() if rule.file is not None)
+        with held_interrupts():
+            told = scenario.model_dump_json(by_alias=True, exclude_none=True)
         return cls(
             command=request.command(verb, options),
-            scenario=json.loads(_without_secrets(scenario.model_dump_json(by_alias=True, exclude_none=True))),
+            scenario=json.loads(_without_secrets(told)),
             rules=dump_rules(ruleset.with_unique_groups()),
             rule_files=tuple(files),
             contract=contract.contract,
