@@ -18,6 +18,9 @@ from simulator.errors import EngineError, ToolMissing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from playwright.sync_api import Browser as RunningBrowser
+    from playwright.sync_api import Playwright
+
 FOLDER = Path(__file__).parent / ".chromium"
 PACKAGE = "chromium-headless-shell"
 NAMES = (PACKAGE, "chromium", "chromium-browser", "google-chrome")
@@ -37,6 +40,10 @@ class Browser:
     path: Path
     environment: Mapping[str, str]
 
+    def launch(self, playwright: Playwright) -> RunningBrowser:
+        """Start it."""
+        return playwright.chromium.launch(executable_path=self.path, env=dict(self.environment))
+
 
 def find_chromium() -> Browser:
     """Return a browser that runs; skip the test where this system's archive has none, fail where it cannot be had."""
@@ -46,7 +53,7 @@ def find_chromium() -> Browser:
             return Browser(Path(found), os.environ)
     missing = [program for program in ("apt-get", "dpkg") if shutil.which(program) is None]
     if missing:
-        pytest.skip(f"the console's tests need chromium on PATH: there is no {missing[0]} here to get it with")
+        pytest.skip(f"these tests need chromium on PATH: there is no {missing[0]} here to get it with")
     browser = _unpacked()
     if _runs(browser):
         return browser
@@ -70,7 +77,7 @@ def _fetch() -> None:
             (FOLDER / "fonts.conf").write_text(FONTS.format(folder=FOLDER))
     except ToolMissing as error:
         if "Unable to locate package" in str(error) or "no installation candidate" in str(error):
-            pytest.skip(f"the console's tests need chromium on PATH: this system's archive has no {PACKAGE}")
+            pytest.skip(f"these tests need chromium on PATH: this system's archive has no {PACKAGE}")
         pytest.fail(str(error), pytrace=False)
     except EngineError as error:
         pytest.fail(str(error), pytrace=False)

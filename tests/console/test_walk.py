@@ -33,9 +33,8 @@ ALERT = "SocketAuthFailureRatioHigh"
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the browser."""
-    found = find_chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found.path, env=dict(found.environment))
+        running = find_chromium().launch(playwright)
         yield running
         running.close()
 

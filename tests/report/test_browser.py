@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from simulator.report.html import write_html
+from tests.console.chromium import find_chromium
 from tests.report.test_html import FIRES, account_of
 
 if TYPE_CHECKING:
@@ -19,18 +19,14 @@ if TYPE_CHECKING:
 
     from tests.report.conftest import Desk
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 INK = {"light": "rgb(31, 35, 40)", "dark": "rgb(230, 237, 243)"}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the browser."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"needs a browser on PATH, one of {', '.join(NAMES)}")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        running = find_chromium().launch(playwright)
         yield running
         running.close()
 

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
-import pytest
 from playwright.sync_api import sync_playwright
 
 from simulator.tuning.html import write_html
+from tests.console.chromium import find_chromium
 from tests.tuning.test_views import made
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-
 
 def test_every_chart_is_drawn_on_a_narrow_dark_screen_without_a_request(tmp_path: Path) -> None:
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"needs a browser on PATH, one of {', '.join(NAMES)}")
     file = tmp_path / "report.html"
     file.write_text(write_html(made()), encoding="utf-8")
     asked: list[str] = []
     wrong: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = find_chromium().launch(playwright)
         page = browser.new_page(viewport={"width": 390, "height": 900}, color_scheme="dark")
         page.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
