@@ -47,7 +47,7 @@ docs: installed-dev ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 soak: installed-dev tools ## run the long tests, and hold 10,000 connections for ten minutes
-	@$(BIN)/python -m pytest -n auto -m soak $(ARGS)
+	@$(BIN)/python -m pytest -n auto -m 'soak or hypothesis' --hypothesis-profile explore $(ARGS)
 	@$(BIN)/python -m benchmarks.live --soak
 
 tools: installed ## get Prometheus into .tools, if PATH has none

@@ -157,8 +157,8 @@ class RetentionRunaway(Fault):
         """Leave few events, and run often."""
         if not share.fraction:
             return conditions
-        left = round(self.left / share.fraction)
-        return conditions.vary("retention.max_events", left).vary("retention.interval", self.every)
+        fewer = vary_interval(conditions, "retention.max_events", self.left, share)
+        return fewer.vary("retention.interval", self.every)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from hypothesis import settings
 
 from faults import load_faults
 from simulator.conditions import Conditions, Settings, Share
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simulator.conditions import Fault
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=500, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
+"""The same commit passes or fails the same way; `make soak` explores, with `--hypothesis-profile explore`."""
 
 ALL_FAULTS = load_faults()
 LIVE_FAULTS = [name for name, fault in ALL_FAULTS.items() if fault.live_only]

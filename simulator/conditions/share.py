@@ -7,12 +7,16 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
+SMALLEST_FRACTION = 1e-9
+"""A share below this is nobody's: no fleet is so large, and what a fault divides by its share stays a number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """A fraction of the clients, 0..1, drawn from the order that `cohort` names.
 
     Shares of one cohort are nested: the members of 0.3 are among those of 0.6. Another cohort name draws others.
+    A fraction below `SMALLEST_FRACTION` is 0.
     """
 
     fraction: float
@@ -21,6 +25,8 @@ class Share:
     def __post_init__(self) -> None:
         if not 0 <= self.fraction <= 1:
             raise ValueError(f"a share is between 0 and 1, not {self.fraction}")
+        if self.fraction < SMALLEST_FRACTION:
+            object.__setattr__(self, "fraction", 0.0)
 
     def count(self, size: int) -> int:
         """Return how many of `size` clients the share has, rounded half up."""

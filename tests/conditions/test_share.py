@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.conditions import EVERYONE, Population, Share
+from simulator.conditions.share import SMALLEST_FRACTION
 
 SIZES = st.integers(0, 300)
 SEEDS = st.integers(0, 1000)
@@ -17,6 +18,12 @@ FRACTIONS = st.floats(0, 1)
 def test_a_share_is_between_nothing_and_everyone(fraction: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         Share(fraction)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 5e-324, 1e-310, SMALLEST_FRACTION / 2])
+def test_a_fraction_too_small_for_any_fleet_is_nobodys(fraction: float) -> None:
+    assert Share(fraction) == Share(0.0)
+    assert Share(SMALLEST_FRACTION).fraction == SMALLEST_FRACTION
 
 
 @pytest.mark.parametrize(

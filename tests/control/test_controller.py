@@ -422,6 +422,13 @@ def test_between_two_changes_the_conditions_stay_as_they_are(steps: list[tuple[A
             assert controller.conditions(upcoming - 1e-6) == controller.conditions(now)
 
 
+@pytest.mark.parametrize("name", LASTING)
+def test_a_level_too_small_for_any_fleet_is_no_dose_of_anything(name: str) -> None:
+    controller = _controller()
+    _inject(controller, 0.0, name, level=5e-324)
+    assert controller.conditions(1.0) == Conditions(BASELINE)
+
+
 @pytest.mark.parametrize("scenario", list_shipped("scenario"))
 def test_a_scenario_makes_the_same_conditions_and_impulses_as_in_a_virtual_rehearsal(scenario: str) -> None:
     loaded = load_scenario(scenario)

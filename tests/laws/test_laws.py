@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.conditions import KNOBS, Conditions, ResetCounters, Settings, Share, knobs_of
+from simulator.conditions.share import SMALLEST_FRACTION
+from simulator.conditions.value import parse_value
 from simulator.core.metrics import INSTRUMENTS
 from simulator.core.plan import Step
 from simulator.drivers.reach import KNOBS_AT
@@ -127,6 +130,16 @@ def test_a_fault_leaves_no_residue_in_the_conditions(make_fault: Callable[[str],
     during = Conditions.fold(baseline, [("i", fault, Share(1.0))])
     assert during != Conditions(baseline) or fault.is_momentary()
     assert Conditions.fold(baseline, []) == Conditions(baseline)
+
+
+@pytest.mark.parametrize("level", [SMALLEST_FRACTION, 1e-6, 1 / 3])
+def test_at_any_level_a_fault_makes_conditions_that_their_knobs_allow_and_that_can_be_sent(
+    make_fault: Callable[[str], Fault], any_fault_name: str, level: float
+) -> None:
+    conditions = Conditions.fold(Settings(), [("i", make_fault(any_fault_name), Share(level))])
+    for variation in conditions.variations:
+        assert parse_value(KNOBS[variation.knob].setting, variation.value) == pytest.approx(variation.value, abs=1e-6)
+    assert Conditions.from_dict(json.loads(json.dumps(conditions.to_dict(), allow_nan=False))) == conditions
 
 
 def test_a_fault_moves_the_instruments_that_should_see_it(
