@@ -28,9 +28,12 @@ from simulator.gameday.spec import NodeSpec, new_name, time_now
 from simulator.scenario.schema import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SAY_SECONDS = 5.0
+SAY_CHANGE_SECONDS = 1.0
+"""How soon after its last word a fleet says how it is, and how soon if it is no longer as it said."""
+
 _LOOK_SECONDS = 0.2
 
 OWN = "own"
@@ -113,16 +116,22 @@ def _run(spec: NodeSpec, seconds: float, console: Console) -> None:
             console.print(f"metrics http://{spec.host}:{fleet.port}/metrics", markup=False)
         if spec.name:
             console.print(f"on the bus as {spec.name}", markup=False)
-        now = time.monotonic()
-        until, say_at = now + seconds, now + SAY_SECONDS
+        said, said_at = "", time.monotonic()
+        until = said_at + seconds
         while (now := time.monotonic()) < until:
             if not fleet.is_running:
                 raise EngineError(f"the fleet ended: {fleet.last_words()}")
-            if now >= say_at and last:
-                say_at = now + SAY_SECONDS
-                states = ", ".join(f"{count} {state}" for state, count in sorted(last["states"].items()))
-                console.print(f"{last['connected']} connected ({states})", markup=False)
+            line = _describe(last) if last else ""
+            if line and now - said_at >= (SAY_SECONDS if line == said else SAY_CHANGE_SECONDS):
+                said, said_at = line, now
+                console.print(line, markup=False)
             time.sleep(min(_LOOK_SECONDS, max(0.0, until - now)))
+
+
+def _describe(state: Mapping[str, Any]) -> str:
+    """Return how a fleet's clients are, in one line."""
+    states = ", ".join(f"{count} {name}" for name, count in sorted(state["states"].items()))
+    return f"{state['connected']} connected ({states})"
 
 
 def _members(text: str | None, clients: int) -> tuple[int, int]:

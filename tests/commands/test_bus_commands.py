@@ -106,7 +106,8 @@ def test_a_server_elsewhere_follows_acknowledges_and_is_seen_to_come_and_go(tmp_
         )
 
         async def story(_bus: Bus, heard: list[Any]) -> None:
-            assert controller.run(*FAULT).returncode == 0
+            injected = await asyncio.to_thread(controller.run, *FAULT)
+            assert injected.returncode == 0
             await until(lambda: answers(follower) == 500)
             await until(lambda: bool(heard) and heard[-1]["refused"] == "")
 
@@ -176,7 +177,8 @@ def test_a_halt_on_the_bus_takes_effect_while_the_loop_of_a_server_elsewhere_sta
     # Only a halt can end this: the stall and its lease are longer than the test has patience.
     with serve(tmp_path, broker, "--steer", "--lease", "10m") as controller, serve(tmp_path, broker) as follower:
         block_until(lambda: presence(controller, follower.names[0]) == ["node_joined"])
-        stalled = controller.run("fault", "inject", "liveness.loop-stall", "--set", "stall=10m", "--for", "10m")
+        stall = ("--set", "stall=10m", "every=100ms")
+        stalled = controller.run("fault", "inject", "liveness.loop-stall", *stall, "--for", "10m")
         assert stalled.returncode == 0, stalled.stderr
         block_until(lambda: not is_there(follower))
         assert controller.run("fault", "halt").returncode == 0
@@ -187,7 +189,7 @@ def test_a_fleet_elsewhere_follows_and_one_of_another_population_says_how_to_sta
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     with serve(tmp_path, broker, "--steer") as service:
-        fleet, stranger = service.start_fleet(), service.start_fleet("--clients", "30", "--seed", "5")
+        fleet, stranger = service.start_fleet("--ramp", "1s"), service.start_fleet("--clients", "30", "--seed", "5")
         try:
             wait_for_line(fleet, r"^(1\d|20) connected")
             assert service.run("fault", "inject", "cursor.long-offline", "--for", "1m").returncode == 0

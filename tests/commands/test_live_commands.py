@@ -36,7 +36,7 @@ def refuse(*arguments: str, code: int = 2) -> str:
 
 def test_a_fleet_connects_to_a_server_and_ends_by_itself(tmp_path: Path) -> None:
     with Service(tmp_path) as service:
-        fleet = service.start_fleet("--duration", "12s", "--profile", "reference=0.5", "desktop=0.5")
+        fleet = service.start_fleet("--duration", "5s", "--ramp", "1s", "--profile", "reference=0.5", "desktop=0.5")
         assert int(wait_for_line(fleet, r"^(1\d|20) connected").split()[0]) > 9
         fleet.communicate(timeout=60)
         assert fleet.returncode == 0
@@ -44,7 +44,7 @@ def test_a_fleet_connects_to_a_server_and_ends_by_itself(tmp_path: Path) -> None
 
 
 def test_a_fleet_serves_what_its_clients_tell(service: Service) -> None:
-    fleet = service.start_fleet("--duration", "20s", "--metrics-port", "0")
+    fleet = service.start_fleet("--duration", "20s", "--ramp", "1s", "--metrics-port", "0")
     line = wait_for_line(fleet, r"^metrics http")
     assert int(wait_for_line(fleet, r"^(1\d|20) connected").split()[0]) > 9
     with urllib.request.urlopen(line.split()[1], timeout=5) as answer:

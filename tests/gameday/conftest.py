@@ -24,8 +24,9 @@ MORE = {"minute": ["--alertmanager", "alertmanager.yaml"], "short": ["--duration
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark that says which game day a test looks at."""
+    """Declare the marks that say which game day a test looks at."""
     config.addinivalue_line("markers", "day(name): the game day that a test looks at")
+    config.addinivalue_line("markers", "story(name): the game day with fleets elsewhere that a test looks at")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.gameday.scenarios import ALERTMANAGER, RULES
+from tests.gameday.scenarios import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +62,7 @@ class Day:
 
     def start(self) -> None:
         """Begin; what it says goes to a file."""
-        (self.folder / "rules.yaml").write_text(RULES)
-        (self.folder / "alertmanager.yaml").write_text(ALERTMANAGER)
+        write_files(self.folder)
         arguments = [*self.arguments, "--port", str(self.ports[0]), "--token-port", str(self.ports[1])]
         with (self.folder / "shown").open("wb") as shown:
             self.process = subprocess.Popen(

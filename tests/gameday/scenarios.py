@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from simulator.shipped import find_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 RULES = """
 groups:
   - name: short
@@ -151,6 +158,43 @@ expect:
   - measures: {{what: how soon there are targets later, query: sum(up) > 1, after: 30s, at_most: 5s}}
 """
 
+TELEMETRY = """
+  client_telemetry:
+    name: openagents_sync_client_telemetry_event_count
+    labels: {event_type: event_type, surface: surface, app_version: app_version, reason_code: reason_code}
+"""
+
+TOLD_RULES = """
+groups:
+  - name: told
+    interval: 1s
+    rules:
+      - alert: ClientReconnectSpike
+        expr: sum(rate(openagents_sync_client_telemetry_event_count{event_type="reconnect"}[10s])) > 1.5
+        for: 2s
+      - alert: ClientAuthFailureByBuild
+        expr: >-
+          sum by (app_version) (rate(openagents_sync_client_telemetry_event_count{event_type="auth_failure"}[10s]))
+          > 0.2
+        for: 2s
+"""
+
+TOLD = """
+scenario: told
+summary: Sockets are accepted and dropped, then tokens of one build are lost on the way.
+seed: 3
+duration: 32s
+fleet: {clients: 40, session_lifetime: 20s, offline: 500ms, ramp: 1s, profiles: {desktop: 0.5, web-shell: 0.5}}
+monitoring: {scrape_interval: 1s, evaluation_interval: 1s, rules: [told-rules.yaml], contract: contract.yaml}
+timeline:
+  - {at: 3s, inject: network.accept-then-drop, for: 8s}
+  - {at: 15s, inject: auth.missing-token, for: 8s, level: 0.5}
+  - {at: 1s, set: {clients.build: 20260301T000000Z}, share: 0.5}
+expect:
+  - fires: {alert: ClientReconnectSpike, injection: network.accept-then-drop@3s, within: 10s}
+  - fires: {alert: ClientAuthFailureByBuild, injection: auth.missing-token@15s, within: 10s}
+"""
+
 OWN = f"""
 scenario: own
 seed: 3
@@ -168,4 +212,26 @@ BY_HAND = [
     *("fleet.clients=40", "fleet.session_lifetime=5s", "fleet.offline=500ms", "fleet.ramp=1s"),
     *("fleet.profiles={desktop: 1}", "monitoring.scrape_interval=1s", "monitoring.evaluation_interval=1s"),
 ]
-SCRIPTED = {"minute": MINUTE, "stalled": STALLED, "unseen": UNSEEN, "closed": CLOSED, "own": OWN, "short": SHORT}
+SCRIPTED = {
+    "minute": MINUTE,
+    "stalled": STALLED,
+    "unseen": UNSEEN,
+    "closed": CLOSED,
+    "told": TOLD,
+    "own": OWN,
+    "short": SHORT,
+}
+
+
+def write_files(folder: Path) -> None:
+    """Write the files that the scenarios name into a folder."""
+    shipped = find_file("contract", "openagents-runtime").read_text()
+    targets = "targets:\n  fleet: {job: openagents-clients, instance: fleet-1}\n"
+    files = {
+        "rules.yaml": RULES,
+        "alertmanager.yaml": ALERTMANAGER,
+        "told-rules.yaml": TOLD_RULES,
+        "contract.yaml": shipped.replace("targets:\n", targets, 1) + TELEMETRY,
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)

@@ -14,6 +14,7 @@ import pytest
 
 from simulator.report.retelling import rebuild
 from tests.gameday.days import wait
+from tests.gameday.telling import check_told
 from tests.report.pages import Page
 
 if TYPE_CHECKING:
@@ -246,6 +247,13 @@ def test_every_close_code_reaches_its_share_and_no_alert_sees_any_of_them(day: D
     for entry in outcome.verdict["injections"]:
         reached = f"level {entry['level']:g}, reached {entry['touched']} of 30 clients"
         assert f"`{entry['fault']}` | {reached}" in outcome.report
+
+
+@pytest.mark.day("told")
+def test_alerts_on_what_clients_tell_fire_for_the_builds_that_are_struck(day: Day) -> None:
+    outcome = day.end()
+    assert (outcome.exit_code, outcome.verdict["mode"]) == (0, "live"), outcome.verdict["reasons"]
+    check_told(outcome.verdict)
 
 
 @pytest.mark.day("own")

@@ -9,8 +9,10 @@ import shlex
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -20,10 +22,15 @@ from tests.control.mosquitto import Mosquitto
 from tests.control.waiting import block_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from types import TracebackType
 
 ROOT = Path(__file__).parents[2]
 CLIENTS, SEED = 60, 3
+PATIENCE_SECONDS = 180.0
+SPREAD_SECONDS = 2.0
+"""Between two starts, as each takes a while of a processor."""
 
 RULES = """
 groups:
@@ -47,16 +54,8 @@ expect: [{silent: {alert: Never}}]
 """
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    for name, text in (("rules.yaml", RULES), ("remote.yaml", SCENARIO)):
-        (tmp_path / name).write_text(text)
-    with Mosquitto(tmp_path) as mosquitto:
-        yield mosquitto
-
-
 class Day:
-    """A game day that runs, and the fleets that join it; all of them are killed at the end."""
+    """A game day that runs, and the fleets that join it; a context manager that kills all of them."""
 
     def __init__(self, folder: Path, broker: Mosquitto, *more: str) -> None:
         self._folder = folder
@@ -74,6 +73,16 @@ class Day:
         self.processes: list[subprocess.Popen[str]] = []
         self._day = self._start("gameday", "remote.yaml", "--out", "out", "--lease", "4s", *more)
         self._invitation = shlex.split(wait_for_line(self._day, r"^  syncstorm fleet "))[1:]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.kill()
+            process.communicate()
 
     def start_fleet(self, **other: str) -> subprocess.Popen[str]:
         """Start a fleet as the game day says, but for some options."""
@@ -94,10 +103,10 @@ class Day:
         self.processes.append(process)
         return process
 
-    def events(self) -> list[str]:
+    def events(self) -> tuple[str, ...]:
         """Return what the journal has until now."""
         lines = (self._folder / "out/journal.jsonl").read_text().splitlines()
-        return [json.loads(line)["event"] for line in lines]
+        return tuple(json.loads(line)["event"] for line in lines)
 
     def verdict(self) -> Any:
         """Return the verdict, once the game day is over."""
@@ -106,18 +115,91 @@ class Day:
         return json.loads((self._folder / "out/verdict.json").read_text())
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a story came to: the game day's verdict, the journal's events, and what was said at the ends."""
+
+    events: tuple[str, ...]
+    verdict: dict[str, Any] = field(default_factory=dict)
+    exit_code: int | None = None
+    said: str = ""
+
+
+def count_exactly(day: Day, _broker: Mosquitto, own: int) -> Outcome:
+    """Two fleets run all clients but the game day's own."""
+    middle = (own + CLIENTS) // 2
+    for members in (f"{own}-{middle - 1}", f"{middle}-{CLIENTS - 1}"):
+        day.start_fleet(members=members)
+    verdict = day.verdict()
+    return Outcome(day.events(), verdict)
+
+
+def bring_another_seed(day: Day, _broker: Mosquitto, _own: int) -> Outcome:
+    """A fleet comes with another seed than the scenario's."""
+    day.start_fleet(seed="4")
+    _, said = day.processes[0].communicate(timeout=60)
+    return Outcome(day.events(), {}, day.processes[0].returncode, said)
+
+
+def leave_and_die(day: Day, _broker: Mosquitto, _own: int) -> Outcome:
+    """One fleet leaves, and another one's process is killed."""
+    leaves, dies = day.start_fleet(members="20-39"), day.start_fleet(members="40-59")
+    block_until(lambda: "gameday_started" in day.events())
+    (child,) = children(dies.pid)
+    os.kill(child, signal.SIGKILL)
+    leaves.send_signal(signal.SIGINT)
+    verdict = day.verdict()
+    return Outcome(day.events(), verdict, dies.wait(30))
+
+
+def lose_the_broker(day: Day, broker: Mosquitto, _own: int) -> Outcome:
+    """The broker is killed for longer than the lease, which is 4 s."""
+    day.start_fleet()
+    block_until(lambda: "injection_started" in day.events())
+    broker.kill()
+    time.sleep(6)
+    broker.start()
+    verdict = day.verdict()
+    return Outcome(day.events(), verdict)
+
+
+STORIES = {
+    "exactly": (count_exactly, 20),
+    "exactly, all elsewhere": (count_exactly, 0),
+    "another seed": (bring_another_seed, 20),
+    "leaves and dies": (leave_and_die, 20),
+    "no broker": (lose_the_broker, 20),
+}
+
+
+def play(name: str, folder: Path) -> Outcome:
+    """Play one story, with a broker of its own, and leave no process behind."""
+    story, own = STORIES[name]
+    for file, text in (("rules.yaml", RULES), ("remote.yaml", SCENARIO)):
+        (folder / file).write_text(text)
+    with Mosquitto(folder) as broker, Day(folder, broker, "--own-clients", str(own)) as day:
+        return story(day, broker, own)
+
+
+@pytest.fixture(scope="module")
+def played(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Outcome]]]:
+    """Play the stories that the collected tests look at, beside each other: mostly they wait for the clock."""
+    marks = (item.get_closest_marker("story") for item in request.session.items)
+    names = dict.fromkeys(mark.args[0] for mark in marks if mark is not None)
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        futures = {}
+        for name in names:
+            futures[name] = pool.submit(play, name, tmp_path_factory.mktemp("story"))
+            time.sleep(SPREAD_SECONDS)
+        yield futures
+
+
 @pytest.fixture
-def days(tmp_path: Path, broker: Mosquitto) -> Iterator[Callable[..., Day]]:
-    started: list[Day] = []
-
-    def start(*more: str) -> Day:
-        started.append(Day(tmp_path, broker, *more))
-        return started[-1]
-
-    yield start
-    for process in (process for day in started for process in day.processes):
-        process.kill()
-        process.communicate()
+def outcome(request: pytest.FixtureRequest, played: dict[str, Future[Outcome]]) -> Outcome:
+    """Return what the story came to that the test looks at."""
+    return played[request.node.get_closest_marker("story").args[0]].result(PATIENCE_SECONDS)
 
 
 def half() -> int:
@@ -125,56 +207,46 @@ def half() -> int:
     return len(Population(CLIENTS, SEED).members(Share(0.5)))
 
 
-@pytest.mark.parametrize("own", [20, pytest.param(0, marks=pytest.mark.soak)])
-def test_whom_an_injection_reached_elsewhere_is_counted_exactly(days: Callable[..., Day], own: int) -> None:
-    day = days("--own-clients", str(own))
-    middle = (own + CLIENTS) // 2
-    for members in (f"{own}-{middle - 1}", f"{middle}-{CLIENTS - 1}"):
-        day.start_fleet(members=members)
-    verdict = day.verdict()
-    assert verdict["verdict"] == "PASS", verdict["reasons"]
-    held, dropped = verdict["injections"]
+def check_counted_exactly(outcome: Outcome) -> None:
+    """Check whom the injections reached."""
+    assert outcome.verdict["verdict"] == "PASS", outcome.verdict["reasons"]
+    held, dropped = outcome.verdict["injections"]
     assert held["touched"] == half() == CLIENTS // 2
     assert dropped["touched"] > CLIENTS * 0.8, "it came half a second before the end"
-    assert day.events().count("node_joined") == 2
+    assert outcome.events.count("node_joined") == 2
 
 
-def test_a_fleet_that_is_not_what_the_scenario_says_ends_a_game_day_before_it_begins(days: Callable[..., Day]) -> None:
-    day = days("--own-clients", "20")
-    day.start_fleet(seed="4")
-    _, complaint = day.processes[0].communicate(timeout=60)
-    assert day.processes[0].returncode == 3
+@pytest.mark.story("exactly")
+def test_whom_an_injection_reached_elsewhere_is_counted_exactly(outcome: Outcome) -> None:
+    check_counted_exactly(outcome)
+
+
+@pytest.mark.soak
+@pytest.mark.story("exactly, all elsewhere")
+def test_whom_an_injection_reached_is_counted_exactly_if_all_clients_are_elsewhere(outcome: Outcome) -> None:
+    check_counted_exactly(outcome)
+
+
+@pytest.mark.story("another seed")
+def test_a_fleet_that_is_not_what_the_scenario_says_ends_a_game_day_before_it_begins(outcome: Outcome) -> None:
+    assert outcome.exit_code == 3
     reason = r"fleet-\w+ does not follow: it has 60 clients with seed 4, the run has 60 with seed 3; start"
-    assert re.search(reason, complaint), complaint
-    assert "gameday_started" not in day.events()
+    assert re.search(reason, outcome.said), outcome.said
+    assert "gameday_started" not in outcome.events
 
 
-def test_fleets_that_leave_or_die_make_a_game_day_invalid(days: Callable[..., Day]) -> None:
-    day = days("--own-clients", "20")
-    leaves, dies = day.start_fleet(members="20-39"), day.start_fleet(members="40-59")
-    block_until(lambda: "gameday_started" in day.events())
-    (child,) = children(dies.pid)
-    os.kill(child, signal.SIGKILL)
-    leaves.send_signal(signal.SIGINT)
-    verdict = day.verdict()
-    assert verdict["verdict"] == "INVALID"
-    reasons = "\n".join(verdict["reasons"])
+@pytest.mark.story("leaves and dies")
+def test_fleets_that_leave_or_die_make_a_game_day_invalid(outcome: Outcome) -> None:
+    assert outcome.verdict["verdict"] == "INVALID"
+    reasons = "\n".join(outcome.verdict["reasons"])
     assert "no fleet runs clients 20 to 39 any more" in reasons
     assert re.search(r"fleet-\w+ was not heard from \d+s on", reasons), reasons
-    assert dies.wait(30) == 3
+    assert outcome.exit_code == 3, "of the fleet that died"
 
 
-def test_a_broker_that_is_away_for_longer_than_the_lease_makes_a_game_day_invalid(
-    days: Callable[..., Day], broker: Mosquitto
-) -> None:
-    day = days("--own-clients", "20")
-    day.start_fleet()
-    block_until(lambda: "injection_started" in day.events())
-    broker.kill()
-    time.sleep(6)  # the lease is 4 s
-    broker.start()
-    verdict = day.verdict()
-    assert verdict["verdict"] == "INVALID"
-    reasons = "\n".join(verdict["reasons"])
+@pytest.mark.story("no broker")
+def test_a_broker_that_is_away_for_longer_than_the_lease_makes_a_game_day_invalid(outcome: Outcome) -> None:
+    assert outcome.verdict["verdict"] == "INVALID"
+    reasons = "\n".join(outcome.verdict["reasons"])
     assert re.search(r"the nodes on the bus were without word from \d+s on", reasons), reasons
     assert re.search(r"fleet-\w+ was not heard from \d+s (for \d+s|on)", reasons), reasons
