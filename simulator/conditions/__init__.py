@@ -16,6 +16,7 @@ from simulator.conditions.fault import (
     ResetExporter,
     ResetSequences,
     RevokeSessions,
+    description_of,
     parse_parameters,
     summary_of,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "Variation",
     "Word",
     "Words",
+    "description_of",
     "is_close_code",
     "knobs_of",
     "parse_knob",

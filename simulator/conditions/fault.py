@@ -124,6 +124,12 @@ def summary_of(fault: type[Fault]) -> str:
     return inspect.cleandoc(fault.__doc__ or "").split("\n", 1)[0]
 
 
+def description_of(fault: type[Fault]) -> str:
+    """Return a fault's docstring, a line for each paragraph: whoever shows it knows how wide a line may be."""
+    paragraphs = inspect.cleandoc(fault.__doc__ or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
 def parse_parameters(fault: type[Fault], name: str, raw: Mapping[str, Any], place: Place) -> Fault:
     """Return the fault with the parameters that a user wrote.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from simulator.conditions import settings_of, summary_of
+from simulator.conditions import description_of, settings_of, summary_of
 from simulator.control import api_models as models
 from simulator.control.controller import Refused
 from simulator.control.leased import parameters_of
@@ -40,7 +39,7 @@ def fault_info(name: str, fault: type[Fault]) -> models.FaultInfo:
     return models.FaultInfo(
         name=name,
         summary=summary_of(fault),
-        description=inspect.cleandoc(fault.__doc__ or ""),
+        description=description_of(fault),
         seen_by=fault.seen_by,
         alerts=fault.alerts,
         momentary=fault.is_momentary(),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from simulator.conditions import KNOBS, settings_of, summary_of
+from simulator.conditions import KNOBS, description_of, settings_of, summary_of
 from simulator.durations import format_duration
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def explain_fault(name: str, fault: type[Fault]) -> RenderableType:
     parts: list[RenderableType] = [
         Text(name, "bold"),
         Text(""),
-        Text(inspect.cleandoc(fault.__doc__ or "")),
+        Text(description_of(fault)),
         Text(""),
     ]
     if parameters:

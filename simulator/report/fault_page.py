@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.conditions import settings_of
+from simulator.conditions import description_of, settings_of
 from simulator.documents import load_documents
 from simulator.report.catalogue import NOT_REHEARSED
 from simulator.report.markdown import table
@@ -76,7 +75,7 @@ def write_page(faults: Mapping[str, type[Fault]]) -> str:
 
 def _describe(name: str, fault: type[Fault]) -> str:
     marks = [*fault.codes, *(["*live*"] if fault.live_only else []), *(["*once*"] if fault.is_momentary() else [])]
-    heading = f"### {name}\n\n{inspect.cleandoc(fault.__doc__ or '')}"
+    heading = f"### {name}\n\n{description_of(fault)}"
     alerts = ", ".join(f"`{alert}`" for alert in fault.alerts) or "none"
     seen = f"Alerts of the shipped rules: {NOT_REHEARSED if fault.live_only else alerts}."
     if marks:

@@ -15,6 +15,7 @@ from simulator.conditions import (
     ResetCounters,
     Seconds,
     Share,
+    description_of,
     parse_parameters,
     setting,
     summary_of,
@@ -66,6 +67,19 @@ def test_a_fault_that_only_emits_impulses_is_momentary() -> None:
 
 def test_an_impulse_knows_whom_it_strikes() -> None:
     assert Bang().impulses(Share(0.5)) == (DropConnections(Share(0.5)), ResetCounters())
+
+
+def test_the_description_has_a_line_for_each_paragraph_of_the_docstring() -> None:
+    class Told(Slow):
+        """Frames are late.
+
+        By as much
+        as one says.
+
+        Seen by: nobody.
+        """
+
+    assert description_of(Told) == "Frames are late.\n\nBy as much as one says.\n\nSeen by: nobody."
 
 
 def test_the_summary_is_the_first_line_of_the_docstring() -> None:
