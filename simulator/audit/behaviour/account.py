@@ -20,8 +20,10 @@ the levels {_LEVELS}. Of more than {traffic.SIMULATED_CLIENTS} clients so many a
 calm, and their counters are scaled. Durations are measured at both sides, at {holding.PHASES} places of the evaluations
 between two scrapes: the longest outage that never pages, and the one that is an evaluation longer and does.
 
-A rule that cannot be taken apart like that (it reads recorded series, `time()`, a histogram, more than six hours) is
-listed as *not checked*. And almost every rule is blind to something: so that none is accused of more than its like,
+A rule that reads recorded series is measured with what their rules record in place of them, as if its recordings were
+evaluated just before it; its counter-examples have the recording rules as they are. A rule that cannot be taken apart
+like that (it reads `time()`, a histogram, more than six hours, a recorded series by labels that its rule does not set)
+is listed as *not checked*. And almost every rule is blind to something: so that none is accused of more than its like,
 these are the limits.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.alerting.dependence import Dependence
+from simulator.alerting.inlining import Irreplaceable, inline_recordings
 from simulator.audit.behaviour import bursts, dilution, floors, holding, reachability, steadiness, watching
 from simulator.audit.behaviour.cast import cast_for
 from simulator.audit.behaviour.condition import shape_of
@@ -22,7 +23,8 @@ from simulator.scenario.timeline import scrape_offset
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
-    from simulator.alerting.ruleset import AlertRule
+    from simulator.alerting.inlining import Inlined
+    from simulator.alerting.ruleset import AlertRule, Rule
     from simulator.audit.behaviour.expression import Shape
     from simulator.audit.behaviour.laboratory import Outcome, Trial
     from simulator.audit.behaviour.reachability import Seen
@@ -40,7 +42,7 @@ KINDS = (
     *dilution.KINDS,
 )
 LONGEST_REACH_SECONDS = 6 * 3600.0
-_LONGEST_FLOW_SECONDS = 3600.0
+_LONGEST_FLOW_SECONDS = 2 * 3600.0
 
 
 def find(subject: Subject) -> Iterator[Finding | Unchecked]:
@@ -70,14 +72,17 @@ def _stages(subject: Subject) -> tuple[list[Stage], list[Unchecked]]:
         dependence = Dependence(subject.ruleset, part)
         for rule in part.alerts():
             try:
-                shape = shape_of(rule)
-                _refuse(rule, shape, dependence)
+                inlined = _inline(rule, dependence, interval)
+                shape = shape_of(inlined.rule)
+                _refuse(inlined.rule, shape, dependence)
                 cast = cast_for(shape, subject.contract)
             except Obscure as obscure:
                 unchecked.append(Unchecked(rule.alert, f"its behaviour was not measured: {obscure}"))
                 continue
             others = tuple(watcher for watcher in watchers if watcher is not rule)
-            stages.append(Stage(rule, shape, cast, interval, scrape, scrape_offset(scrape, interval), others))
+            told: tuple[Rule, ...] = (*inlined.recordings, rule)
+            offset = scrape_offset(scrape, interval)
+            stages.append(Stage(inlined.rule, shape, cast, interval, scrape, offset, others, told))
     return stages, unchecked
 
 
@@ -90,9 +95,20 @@ def _watches(rule: AlertRule) -> bool:
     return shape.absence or any(reading.name == "up" for reading in shape.readings)
 
 
+def _inline(rule: AlertRule, dependence: Dependence, interval: float) -> Inlined:
+    """Return a rule that queries can evaluate, with what it reads of other rules in it."""
+    elsewhere = dependence.out_of_reach(rule)
+    if elsewhere is not None:
+        raise Obscure(elsewhere)
+    try:
+        return inline_recordings(rule, dependence.recorded, interval)
+    except Irreplaceable as reason:
+        raise Obscure(str(reason)) from None
+
+
 def _refuse(rule: AlertRule, shape: Shape, dependence: Dependence) -> None:
     if dependence.needs_manager(rule):
-        raise Obscure("it reads what other rules record, or has labels with templates")
+        raise Obscure("it reads alerts, or has labels with templates")
     if shape.absence:
         raise Obscure("it is about series that are gone")
     if any(reading.name == "up" for reading in shape.readings):
@@ -117,9 +133,9 @@ def _examine(
     said: Said = []
     seen: Seen | None = None
     if stage.cast.known and stage.patience > traffic.lasting:
-        hour = format_duration(traffic.lasting)
+        longest = format_duration(traffic.lasting)
         said.append(
-            Unchecked(stage.rule.alert, f"it takes longer to fire than the {hour} that faults are simulated for")
+            Unchecked(stage.rule.alert, f"it takes longer to fire than the {longest} that faults are simulated for")
         )
     elif stage.cast.known:
         seen = yield from reachability.look(stage, traffic)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.alerting.exposition import Labels
-    from simulator.alerting.ruleset import AlertRule
+    from simulator.alerting.ruleset import AlertRule, Rule
     from simulator.audit.behaviour.samples import Line
 
 _LOOKBACK_SECONDS = 300.0
@@ -46,6 +46,7 @@ class Trial:
         phase: Seconds from the start to the first evaluation.
         alignment: The trial starts at a multiple of this many seconds, of the interval if left out: what stands in a
             subquery is evaluated at multiples of its step.
+        told: What people are shown in place of the first rule, in order of evaluation; empty for the rule itself.
     """
 
     rules: tuple[AlertRule, ...]
@@ -56,6 +57,7 @@ class Trial:
     reach: float
     phase: float = 0.0
     alignment: float | None = None
+    told: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def experiment_of(outcome: Outcome, says: str) -> Experiment:
     rule, step = trial.rules[0], _step(trial)
     return Experiment(
         says=says,
-        rules=RuleSet((Group("audit", (rule,)),)),
+        rules=RuleSet((Group("audit", trial.told or (rule,)),)),
         series=tuple((metric_text(line.name, line.labels), _values(line, trial.times, step)) for line in trial.lines),
         claims=tuple(_claims(outcome, rule)),
         interval_seconds=trial.interval,

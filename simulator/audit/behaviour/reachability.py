@@ -144,7 +144,7 @@ def trial_of(stage: Stage, flow: Flow) -> Trial:
     lines = tuple(line for line in flow.lines if line.name in names)
     length = float(flow.times[-1] // stage.interval * stage.interval)
     reach, alignment = stage.shape.reach_seconds, stage.shape.alignment
-    return Trial((stage.rule,), lines, flow.times, length, stage.interval, reach, alignment=alignment)
+    return Trial((stage.rule,), lines, flow.times, length, stage.interval, reach, alignment=alignment, told=stage.told)
 
 
 def driver_rate(stage: Stage, flow: Flow) -> float:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simulator.alerting.exposition import Labels
-    from simulator.alerting.ruleset import AlertRule
+    from simulator.alerting.ruleset import AlertRule, Rule
     from simulator.audit.behaviour.cast import Cast, Player
     from simulator.audit.behaviour.expression import Shape
 
@@ -57,7 +57,10 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A rule with its cast, and how it is watched: scrape k is at `offset + k * scrape`, seconds all of them."""
+    """A rule with its cast, and how it is watched: scrape k is at `offset + k * scrape`, seconds all of them.
+
+    `told` are the rules as their user wrote them, where recordings were put into this one; empty where none were.
+    """
 
     rule: AlertRule
     shape: Shape
@@ -66,6 +69,7 @@ class Stage:
     scrape: float
     offset: float
     watchers: tuple[AlertRule, ...] = field(default=(), repr=False)
+    told: tuple[Rule, ...] = field(default=(), repr=False)
 
     @property
     def warm_up(self) -> float:
@@ -97,7 +101,7 @@ class Stage:
         lines = tuple(self._lines(play, times))
         rules = (self.rule, *self.watchers) if watched else (self.rule,)
         reach = max(self.shape.reach_seconds, 3600.0 if watched else 0.0)
-        return Trial(rules, lines, times, play.length, self.interval, reach, phase, self.shape.alignment)
+        return Trial(rules, lines, times, play.length, self.interval, reach, phase, self.shape.alignment, self.told)
 
     def pair(self, first: Play, second: Play) -> Trial:
         """Return the trial of two servers, each with a play of its own."""

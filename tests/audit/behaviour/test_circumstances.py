@@ -77,11 +77,11 @@ def test_a_floor_above_what_the_scenario_has_is_a_rule_that_cannot_fire(audit_ru
 
 
 def test_a_hold_that_is_longer_than_any_simulated_fault_is_no_reason_to_call_a_rule_dead(audit_rules: Auditor) -> None:
-    result = audit_rules(STALE.replace("1m", "2h"))
+    result = audit_rules(STALE.replace("1m", "4h"))
 
     assert "cannot-fire" not in kinds(result)
     assert [one.reason for one in result.unchecked] == [
-        "it takes longer to fire than the 1h that faults are simulated for"
+        "it takes longer to fire than the 2h that faults are simulated for"
     ]
 
 
@@ -90,7 +90,10 @@ def test_what_is_not_measured_is_said_with_the_reason(audit_rules: Auditor) -> N
       - record: job:errors:rate5m
         expr: sum(rate(errors_total[5m]))
       - alert: Recorded
+        expr: job:errors:rate5m offset 1h > 1
+      - alert: Templated
         expr: job:errors:rate5m > 1
+        labels: {at: '{{ $value }}'}
       - alert: Mean
         expr: stddev(latency) > 5
       - alert: LongMemory
@@ -99,7 +102,8 @@ def test_what_is_not_measured_is_said_with_the_reason(audit_rules: Auditor) -> N
     result = audit_rules(rules)
 
     assert {one.what: one.reason.partition(": ")[2] for one in result.unchecked} == {
-        "Recorded": "it reads what other rules record, or has labels with templates",
+        "Recorded": "it reads job:errors:rate5m at another time",
+        "Templated": "it reads alerts, or has labels with templates",
         "Mean": "it uses stddev(), which does not follow what it is applied to",
         "LongMemory": "it looks back or holds for more than six hours",
     }
