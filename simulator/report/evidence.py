@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from simulator.core.losses import SILENT_LOSSES
 from simulator.durations import format_duration
 from simulator.report.page import Html, bullets, code, element, join, table
+from simulator.report.response import Deed, Firing, respond
 from simulator.report.story import tell_scrapes
 from simulator.report.views import pages_late
 
@@ -67,12 +68,44 @@ def exit_criteria(account: Account) -> Html:
 
 
 def people(account: Account) -> Html:
-    """Return what people did; nothing where nobody did anything."""
+    """Return what people did, and how soon; nothing where nobody did anything."""
+    if not account.actions:
+        return Html()
     rows = [
         (format_duration(round(action.at, 3)), action.who, action.what, action.about, action.text)
         for action in account.actions
     ]
-    return table(("time", "who", "what", "about", "in their words"), rows)
+    log = table(("time", "who", "what", "about", "in their words"), rows)
+    lead = (
+        "Detection counts from the injection that began last before the alert was pending, the others from detection."
+    )
+    return join((log, element("p", lead), _responses(account)))
+
+
+def _responses(account: Account) -> Html:
+    firings = [
+        Firing(alert.alert, episode.pending_at_s, episode.firing_at_s, episode.resolved_at_s)
+        for alert in account.verdict.alerts
+        for episode in alert.episodes
+        if episode.firing_at_s is not None
+    ]
+    deeds = [Deed(action.at, action.what, action.about) for action in account.actions]
+    found = respond(firings, deeds, [entry.at_s for entry in account.verdict.injections])
+    rows = [
+        (
+            code(response.firing.alert),
+            format_duration(response.firing.firing_at),
+            _soon(response.detect_seconds, "no injection"),
+            _soon(response.acknowledge_seconds, "never"),
+            _soon(response.mitigate_seconds, "never"),
+        )
+        for response in found
+    ]
+    return table(("alert", "fired", "to detect", "to acknowledge", "to mitigate"), rows)
+
+
+def _soon(seconds: float | None, otherwise: str) -> str:
+    return otherwise if seconds is None else format_duration(round(seconds, 3))
 
 
 def verification(account: Account) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,14 @@ def test_what_people_did_stands_in_a_table_and_on_the_timeline(desk: Desk) -> No
     assert "12m" in page.text
     assert "on it" in page.text
     assert "look at the keys" not in page.text
+
+
+def test_how_soon_people_did_it_is_said_for_every_alert_that_fired(desk: Desk) -> None:
+    did = {"at_s": 720.0, "event": "action", "who": "ada", "what": "acknowledge", "about": "Auth", "text": "on it"}
+    page = Page.of(write_html(account_of(desk, FIRES, entries=(did,))))
+    # Injected at 5m, fired at 11m40s, acknowledged at 12m.
+    assert re.search(r"Auth\s*11m40s\s*6m40s\s*20s\s*never", page.text)
+    assert "to acknowledge" not in page_of(desk, FIRES).text
 
 
 def test_the_control_cohort_stands_beside_the_affected_one(desk: Desk) -> None:
