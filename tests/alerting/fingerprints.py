@@ -11,12 +11,14 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from simulator.alerting.ensemble import episodes_in_runs
+import numpy as np
+
 from simulator.alerting.exposition import Exposition, Family, Series
 from simulator.alerting.lanes import Lanes
 from simulator.alerting.outcomes import Setting, Truth
 from simulator.alerting.ruleset import AlertRule, Group, RuleSet
 from simulator.alerting.ruletest import Expectation, elements, run_test, write_test
+from simulator.alerting.states import alert_labels, episodes
 from simulator.alerting.sweep import sweep
 from simulator.alerting.toolchain import find_tool
 
@@ -266,27 +268,25 @@ def ask_lanes(batch: Batch, *, wrong_seconds: float = 0.0) -> Answers:
             )
             for case in batch.cases
         ]
-        found = episodes_in_runs(
-            lanes,
-            ruleset,
-            evaluation_interval_seconds=batch.interval,
-            lengths=[LENGTH] * len(batch.runs),
-            exposition_of=_nobody,
-        )
-    last = int(LENGTH // batch.interval)
-    return Answers(
-        outcomes,
-        {rule.alert: [_activity(one, batch.interval, last) for one in by_run] for rule, by_run in found.items()},
-    )
+        activities = {rule.alert: _activities(lanes, rule, batch.interval) for rule in ruleset.alerts()}
+    return Answers(outcomes, activities)
 
 
-def _nobody(run: int) -> Exposition:
-    raise AssertionError(f"run {run} is asked for, but no rule here needs a rule manager")
+def _activities(lanes: Lanes, rule: AlertRule, interval: float) -> list[Activity]:
+    """Return what a rule does in each run, by the queries and the states that sweeps are made of."""
+    active: list[dict[Labels, set[int]]] = [defaultdict(set) for _ in range(len(lanes))]
+    for reading in lanes.read(rule.expr, interval_seconds=interval):
+        for place, labels in enumerate(reading.labels):
+            for row, run in enumerate(reading.runs):
+                evaluations = np.flatnonzero(reading.present[row, place])
+                active[run][alert_labels(rule, dict(labels))] |= set(evaluations.tolist())
+    last = int(LENGTH // interval)
+    return [_activity(episodes(rule, one, interval, last), interval, last) for one in active]
 
 
-def _activity(episodes: Sequence[Episode], interval: float, last: int) -> Activity:
+def _activity(found_episodes: Sequence[Episode], interval: float, last: int) -> Activity:
     found: Activity = defaultdict(dict)
-    for episode in episodes:
+    for episode in found_episodes:
         end = last + 1 if episode.resolved_at is None else round(episode.resolved_at / interval)
         fires = end if episode.firing_at is None else round(episode.firing_at / interval)
         for k in range(round(episode.pending_at / interval), end):
