@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from simulator.alerting.lexing import Token
-    from simulator.alerting.ruleset import AlertRule, RecordingRule
+    from simulator.alerting.ruleset import AlertRule, RecordingRule, RuleSet
 
 _LABEL_LISTS = frozenset({"by", "without", "on", "ignoring", "group_left", "group_right"})
 _MOST_CHARACTERS = 20_000
@@ -34,10 +34,8 @@ class Inlined:
     recordings: tuple[RecordingRule, ...]
 
 
-def inline_recordings(
-    rule: AlertRule, recorded: Mapping[str, Sequence[RecordingRule]], interval_seconds: float
-) -> Inlined:
-    """Return a rule with the expressions of its recording rules in place of what they record.
+def inline_recordings(rule: AlertRule, ruleset: RuleSet, interval_seconds: float) -> Inlined:
+    """Return a rule with the expressions of a set's recording rules in place of what they record.
 
     At every evaluation it gives what the rule gives if its recordings are evaluated just before it. A range of a
     recorded series becomes a subquery with the interval of the rules as its step, `X[5m]` `(expression)[5m:15s]`.
@@ -46,6 +44,11 @@ def inline_recordings(
         Irreplaceable: a recorded series is read with an offset, or by labels that its rule does not set; more than one
             rule records it; or it is recorded from itself.
     """
+    recorded: dict[str, list[RecordingRule]] = {}
+    for recording in ruleset.recordings():
+        recorded.setdefault(recording.record, []).append(recording)
+    if not recorded:
+        return Inlined(rule, ())
     inliner = _Inliner(recorded, interval_seconds)
     try:
         expr = inliner.inline(rule.expr, ())

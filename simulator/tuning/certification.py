@@ -15,24 +15,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulator.alerting.exposition import Exposition
-    from simulator.alerting.ruleset import AlertRule
+    from simulator.alerting.ruleset import AlertRule, RecordingRule
     from simulator.tuning.claims import Course
     from simulator.tuning.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What rules are tried on: their rule set, how often they are evaluated, the metrics they read, and promtool."""
+    """What rules are tried on: their rule set, how often they are evaluated, the metrics they read, and promtool.
+
+    `recordings` are those that record what the rule reads.
+    """
 
     ruleset: RuleSet
     interval_seconds: float
     names: Collection[str]
     promtool: Path
+    recordings: tuple[RecordingRule, ...] = ()
 
     def alone(self, rule: AlertRule, changed: AlertRule) -> RuleSet:
-        """Return a set of one rule in its own group, with other numbers."""
+        """Return a set of one rule in its own group, with other numbers, after those that it reads."""
         group = next(group for group in self.ruleset.groups if any(other is rule for other in group.rules))
-        return RuleSet((replace(group, rules=(changed,)),))
+        return RuleSet((replace(group, rules=(*self.recordings, changed)),))
 
 
 @dataclass(frozen=True, slots=True)

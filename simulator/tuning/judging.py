@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.alerting.anatomy import dissect
+from simulator.alerting.inlining import inline_recordings
 from simulator.alerting.lanes import Lanes
 from simulator.alerting.outcomes import Outcomes, Setting
 from simulator.alerting.rewriting import with_threshold, with_window
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from simulator.alerting.exposition import Exposition
-    from simulator.alerting.ruleset import AlertRule, RuleSet
+    from simulator.alerting.inlining import Inlined
+    from simulator.alerting.ruleset import AlertRule, RecordingRule, RuleSet
     from simulator.tuning.trial import Trial
 
 # Within an interval, and at none of the instants at which scrapes usually are.
@@ -43,6 +45,20 @@ class Judge:
     interval_seconds: float
     bound: int = 0
     limit: int = 0
+
+    @property
+    def swept(self) -> AlertRule:
+        """The rule as it is asked for: with what other rules record for it in place of the recorded series."""
+        return self._inlined.rule
+
+    @property
+    def recordings(self) -> tuple[RecordingRule, ...]:
+        """The rules that record what this one reads, in order of evaluation."""
+        return self._inlined.recordings
+
+    @property
+    def _inlined(self) -> Inlined:
+        return inline_recordings(self.rule, self.ruleset, self.interval_seconds)
 
     @property
     def phases(self) -> tuple[float, ...]:
@@ -84,7 +100,7 @@ class Judge:
         settings: Sequence[Setting],
         on_progress: Callable[[float], None],
     ) -> Outcomes:
-        exprs = {changed_expr(self.rule.expr, setting, self.bound) for setting in settings}
+        exprs = {changed_expr(self.swept.expr, setting, self.bound) for setting in settings}
         with Lanes(
             (played[trial] for trial in trials),
             exprs=exprs,
@@ -93,7 +109,7 @@ class Judge:
         ) as lanes:
             return sweep(
                 lanes,
-                self.rule,
+                self.swept,
                 settings,
                 [trial.truth for trial in trials],
                 interval_seconds=self.interval_seconds,
@@ -105,12 +121,12 @@ class Judge:
             )
 
 
-def todays_setting(rule: AlertRule, bound: int = 0) -> Setting:
-    """Return the numbers that a rule has today; its window is that of its first range."""
+def todays_setting(rule: AlertRule, bound: int = 0, *, windowed: bool = True) -> Setting:
+    """Return the numbers that a rule has today; its window is that of its first range, if that is one to be tried."""
     anatomy = dissect(rule.expr)
     return Setting(
         anatomy.bounds[bound].threshold,
-        anatomy.windows[0].seconds if anatomy.windows else None,
+        anatomy.windows[0].seconds if windowed and anatomy.windows else None,
         rule.for_seconds,
         rule.keep_firing_for_seconds,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting.anatomy import dissect
 from simulator.alerting.dependence import Dependence, names_read
+from simulator.alerting.inlining import Irreplaceable, inline_recordings
 from simulator.alerting.lanes import ALIGNMENT_SECONDS
 from simulator.alerting.outcomes import Setting
 from simulator.alerting.reach import why_not_elsewhen
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from simulator.alerting.anatomy import Anatomy
     from simulator.alerting.ruleset import AlertRule, RuleSet
     from simulator.conditions import Fault
     from simulator.tuning.stage import Blip
 
 _MOST_SETTINGS = 20_000
+_ANY_INTERVAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,6 @@ class Preparation:
         """The rule as it is today."""
         return self.judge.rule
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The metrics that the rule reads."""
-        return frozenset(name for name in names_read(self.rule.expr) if name is not None)
-
 
 def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
     """Read all that a request names, and lay out the sweep.
@@ -97,26 +95,30 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
     ruleset = load_rules(request.rules)
     rule = _find(request, ruleset)
     bound = request.comparison - 1
-    _refuse_unswept(rule, ruleset, bound)
-    cause = find_cause(rule, faults, scenario=request.scenario, fault=request.fault, overrides=request.overrides)
+    swept = _inline(rule, ruleset)
+    _refuse_unswept(rule, swept, ruleset, bound)
+    cause = find_cause(swept, faults, scenario=request.scenario, fault=request.fault, overrides=request.overrides)
     group = next(group for group in ruleset.groups if any(other is rule for other in group.rules))
     monitoring = cause.stage.loaded.scenario.monitoring
     interval = group.interval_seconds or monitoring.evaluation_interval
-    obstacle = why_not_elsewhen(rule.expr, ALIGNMENT_SECONDS, interval)
+    judge = Judge(rule, ruleset, interval, bound, group.limit)
+    part = ruleset.by_interval(monitoring.evaluation_interval)[interval]
+    obstacle = Dependence(ruleset, part).out_of_reach(rule)
+    obstacle = obstacle or why_not_elsewhen(judge.swept.expr, ALIGNMENT_SECONDS, interval)
     if obstacle is not None:
         raise _untunable(rule, obstacle)
-    today = todays_setting(rule, bound)
+    today = todays_setting(rule, bound, windowed=not judge.recordings)
     axes = _axes(request, today, cause, monitoring.scrape_interval)
     objective = _objective(request, cause)
     axes = _without_loud_blips(axes, objective, cause, asked="blip=" in " ".join(request.sweep))
-    reads = names_read(rule.expr)
+    reads = names_read(swept.expr)
     names = None if None in reads else frozenset(name for name in reads if name is not None)
     cause = with_monitoring(cause, interval_seconds=interval, names=names, blips=axes.blips)
     length = None if cause.stage.elastic and not cause.stage.is_momentary else cause.stage.natural_seconds
     trials = make_trials(axes, cause.name, duration_seconds=length, interval_seconds=interval)
     _refuse_nothing_to_page(objective, trials)
     return Preparation(
-        judge=Judge(rule, ruleset, interval, bound, group.limit),
+        judge=judge,
         cause=cause,
         axes=axes,
         objective=objective,
@@ -124,7 +126,7 @@ def prepare(request: Request, faults: Mapping[str, type[Fault]]) -> Preparation:
         today=today,
         trials=tuple(trials),
         settings=_settings(axes, today),
-        notes=_describe(cause, axes, today, rule),
+        notes=(*_describe(cause, axes, today, rule), *_describe_recordings(judge)),
     )
 
 
@@ -142,17 +144,31 @@ def _find(request: Request, ruleset: RuleSet) -> AlertRule:
     return found[0]
 
 
-def _refuse_unswept(rule: AlertRule, ruleset: RuleSet, bound: int) -> None:
+def _inline(rule: AlertRule, ruleset: RuleSet) -> AlertRule:
+    """Return a rule without recorded series; what it reads is the same at any interval."""
+    try:
+        return inline_recordings(rule, ruleset, _ANY_INTERVAL_SECONDS).rule
+    except Irreplaceable as reason:
+        raise _untunable(rule, str(reason)) from None
+
+
+def _refuse_unswept(rule: AlertRule, swept: AlertRule, ruleset: RuleSet, bound: int) -> None:
     """Name the reason why a rule's numbers cannot be swept, where there is one."""
     anatomy = dissect(rule.expr)
     refusal = anatomy.refusal
-    if Dependence(ruleset, ruleset).needs_manager(rule):
-        refusal = "it reads what other rules write, or its labels are templates: only a rule manager can evaluate it"
+    if Dependence(ruleset, ruleset).needs_manager(swept):
+        refusal = "it reads alerts, or its labels are templates: only a rule manager can evaluate it"
+    elif _numbers(anatomy) != _numbers(dissect(swept.expr)):
+        refusal = "a recorded series is one of its conditions by itself"
     if refusal is not None:
         raise _untunable(rule, refusal)
     if not 0 <= bound < len(anatomy.bounds):
         kinds = ", ".join(f"{n}: {one.operator} {one.threshold:g}" for n, one in enumerate(anatomy.bounds, start=1))
         raise InputError(f"{rule.alert} has no comparison {bound + 1} with a number", Place("--comparison"), kinds)
+
+
+def _numbers(anatomy: Anatomy) -> list[tuple[str, float]]:
+    return [(bound.operator, bound.threshold) for bound in anatomy.bounds]
 
 
 def _untunable(rule: AlertRule, reason: str) -> InputError:
@@ -163,7 +179,7 @@ def _axes(request: Request, today: Setting, cause: Cause, scrape_seconds: float)
     given = parse_sweep(request.sweep)
     axes = with_sweep(default_axes(today, scrape_seconds), given)
     if today.window_seconds is None and "windows" in given:
-        raise InputError("the rule reads no range", Place("--sweep", None, "window"), "leave it out")
+        raise InputError("the rule reads no range of a metric", Place("--sweep", None, "window"), "leave it out")
     short = [window for window in axes.windows if window < 2 * scrape_seconds]
     if short:
         problem = f"{format_duration(short[0])} is shorter than two scrapes, so that the rule would see nothing"
@@ -201,6 +217,13 @@ def _describe(cause: Cause, axes: Axes, today: Setting, rule: AlertRule) -> tupl
         first = format_duration(today.window_seconds or 0.0)
         notes.append(f"It has ranges of different lengths: its window is the first one, {first}; see the diff.")
     return tuple(notes)
+
+
+def _describe_recordings(judge: Judge) -> tuple[str, ...]:
+    if not judge.recordings:
+        return ()
+    names = ", ".join(dict.fromkeys(recording.record for recording in judge.recordings))
+    return (f"It reads what other rules record ({names}), as it is: their ranges were not swept.",)
 
 
 def _objective(request: Request, cause: Cause) -> Objective:

@@ -32,7 +32,7 @@ def refuse_unseen(prepared: Preparation) -> None:
     calm = replace(prepared.cause.stage, blips=replace(prepared.cause.stage.blips, per_day=0.0))
     without = Trial(None, 0.0, 0.0, strongest.clients, strongest.seed, None, None, strongest.length)
     seen = calm.play(strongest)
-    _refuse_missing(prepared.rule, seen, strongest.length)
+    _refuse_missing(prepared.judge.swept, seen, strongest.length)
     if exposition_digest(seen) == exposition_digest(calm.play(without)):
         problem = f"{prepared.cause.name} touches nothing that {prepared.rule.alert} reads"
         others = prepared.cause.others[:3]

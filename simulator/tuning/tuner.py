@@ -137,7 +137,8 @@ class _Conclusion:
         self.out = out
         self.trials = list(played.expositions)
         names = {series.name for exposition in played.expositions.values() for series in exposition.series()}
-        self.bench = Bench(prepared.judge.ruleset, prepared.judge.interval_seconds, names, find_tool("promtool").path)
+        judge, promtool = prepared.judge, find_tool("promtool").path
+        self.bench = Bench(judge.ruleset, judge.interval_seconds, names, promtool, judge.recordings)
 
     def draw(self) -> Tuning:
         """Return all that follows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.alerting.inlining import Irreplaceable, inline_recordings
-from simulator.alerting.ruleset import AlertRule, RecordingRule
+from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 
 ERRORS = RecordingRule("job:errors:rate5m", 'sum(rate(calls_total{status="error"}[5m]))')
 CALLS = RecordingRule("job:calls:rate5m", "sum(rate(calls_total[5m]))")
@@ -16,14 +16,12 @@ PLAIN = RecordingRule("plain", "max(depth)")
 ROUND = RecordingRule("a:round", "a:trip + 1")
 TRIP = RecordingRule("a:trip", "a:round - 1")
 
-RECORDED: dict[str, list[RecordingRule]] = {}
-for one in (ERRORS, CALLS, RATIO, ONE, OTHER, PLAIN, ROUND, TRIP):
-    RECORDED.setdefault(one.record, []).append(one)
+RULESET = RuleSet((Group("g", (ERRORS, CALLS, RATIO, ONE, OTHER, PLAIN, ROUND, TRIP)),))
 
 
 def inline(expr: str) -> str:
     """Return an expression without recorded series, evaluated every 15 s."""
-    return inline_recordings(AlertRule("A", expr), RECORDED, 15.0).rule.expr
+    return inline_recordings(AlertRule("A", expr), RULESET, 15.0).rule.expr
 
 
 @pytest.mark.parametrize(
@@ -74,12 +72,12 @@ def test_what_cannot_be_replaced_is_named(expr: str, reason: str) -> None:
 
 
 def test_recordings_are_told_in_the_order_in_which_they_have_to_be_evaluated_each_once() -> None:
-    inlined = inline_recordings(AlertRule("A", "job:errors:ratio5m > 1 or job:errors:rate5m > 9"), RECORDED, 15.0)
+    inlined = inline_recordings(AlertRule("A", "job:errors:ratio5m > 1 or job:errors:rate5m > 9"), RULESET, 15.0)
     assert inlined.recordings == (ERRORS, CALLS, RATIO)
 
 
 def test_a_rule_that_grows_without_bound_is_refused() -> None:
-    doubling = {f"x:{n}": [RecordingRule(f"x:{n}", f"x:{n - 1} + x:{n - 1}")] for n in range(1, 40)}
-    doubling["x:0"] = [RecordingRule("x:0", "sum(rate(calls_total[5m]))")]
+    doubling = [RecordingRule(f"x:{n}", f"x:{n - 1} + x:{n - 1}") for n in range(1, 40)]
+    doubling.append(RecordingRule("x:0", "sum(rate(calls_total[5m]))"))
     with pytest.raises(Irreplaceable, match="too long"):
-        inline_recordings(AlertRule("A", "x:39 > 1"), doubling, 15.0)
+        inline_recordings(AlertRule("A", "x:39 > 1"), RuleSet((Group("g", tuple(doubling)),)), 15.0)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ALERT = "OpenAgentsRuntimeSyncSocketAuthFailureRatioHigh"
+AUTH = "openagents_runtime_sync_socket_auth_count"
 RULES = """\
 # Of the platform team.
 apiVersion: monitoring.coreos.com/v1
@@ -42,7 +43,7 @@ spec:
           for: 10m   # ten
           labels: {severity: page}
         - {alert: TimedOut, expr: 'sum(rate(openagents_runtime_sync_socket_timeout_count[5m])) > 5', for: 10m}
-        - {alert: Late, expr: sync:failures:rate5m > 1}
+        - {alert: Late, expr: sync:failures:rate5m offset 5m > 1}
         - {record: 'sync:failures:rate5m', expr: 'sum(rate(openagents_runtime_sync_socket_auth_count[5m]))'}
         - {alert: Gone, expr: absent(up)}
 """
@@ -59,7 +60,7 @@ SWEEP = (
 )
 
 
-def run(folder: Path, *arguments: str, alert: str = ALERT, code: int = 0) -> str:
+def run(folder: Path, *arguments: str, alert: str = ALERT, code: int = 0, sweep: Sequence[str] = SWEEP) -> str:
     done = CliRunner().invoke(
         app,
         [
@@ -69,7 +70,7 @@ def run(folder: Path, *arguments: str, alert: str = ALERT, code: int = 0) -> str
             alert,
             "--out",
             str(folder / "out"),
-            *_sweep(SWEEP),
+            *_sweep(sweep),
             *arguments,
         ],
         env={"COLUMNS": "150"},
@@ -144,6 +145,30 @@ def test_the_exported_test_passes_anywhere_and_fails_with_the_rule_of_before(aga
     assert _test_rules(tmp_path / "promtool.yaml") == 1
 
 
+def test_a_rule_on_recorded_series_is_tuned_in_its_own_numbers_and_tested_with_its_recordings(tmp_path: Path) -> None:
+    ratio = f"""
+  - record: sync:auth:ratio2m
+    expr: sum(rate({AUTH}{{status="error"}}[2m])) / clamp_min(sum(rate({AUTH}[2m])), 1)
+"""
+    rule = f"  - {{alert: {ALERT}, expr: 'sync:auth:ratio2m > 0.05', for: 10m}}\n"
+    before = f"groups:\n- name: sync\n  rules:{ratio}{rule}"
+    (tmp_path / "rules.yaml").write_text(before)
+    # No window is swept: the recording rule has it.
+    sweep = ("level=0.5,1", "duration=8m", "clients=50", "seeds=1", "held_out_seeds=1", "quiet_days=0.25")
+    quiet = ("held_out_quiet_days=0.25", "quiet_clients=20", "blip=0.02@5m", "threshold=0.05,0.1", "for=1m,2m,10m")
+    found = json.loads(run(tmp_path, "--apply", "--json", sweep=(*sweep, *quiet)))
+
+    assert found["recommendation"]["outcome"] == "change"
+    assert {entry["setting"]["window_seconds"] for entry in found["settings"]} == {None}
+    assert any("promtool agrees with the sweep" in note for note in found["notes"])
+    assert any("sync:auth:ratio2m" in note and "ranges were not swept" in note for note in found["notes"])
+    applied = (tmp_path / "rules.yaml").read_text()
+    assert ratio in applied
+    assert applied != before
+    assert "record: sync:auth:ratio2m" in (tmp_path / "out/rules.yaml").read_text()
+    assert _test_rules(tmp_path / "out/promtool.yaml") == 0
+
+
 def test_where_nothing_keeps_the_policy_nothing_is_changed_nor_exported(again: Path) -> None:
     found = json.loads(run(again, "--max-detection", "20s", "--apply", "--json", code=1))
 
@@ -190,7 +215,7 @@ def test_promtool_that_disagrees_is_an_error(again: Path, monkeypatch: pytest.Mo
         (("--budget", "0s"), ALERT, "--budget: '0s' is no time (it takes more than 0s)"),
         (("--executor", "cloud"), ALERT, "--executor: 'cloud' is no executor (local, or dask://HOST:PORT)"),
         (("--sweep", "windows=1m"), ALERT, "--sweep: unknown axis 'windows' (did you mean 'window'?)"),
-        ((), "Late", "Late: cannot be tuned, and is left alone: it reads what other rules write"),
+        ((), "Late", "Late: cannot be tuned, and is left alone: it reads sync:failures:rate5m at another time"),
         ((), "Gone", "Gone: cannot be tuned, and is left alone: it does not compare with a number"),
     ],
 )  # fmt: skip

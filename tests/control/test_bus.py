@@ -500,6 +500,7 @@ def test_a_command_is_obeyed_once_and_not_when_it_is_old(broker: Mosquitto) -> N
             await command(world.bus, "clear")
             async with running(stay_connected(world.bus.broker, "repeat", repeat, world.problems.append)):
                 await until(lambda: any("outlived its time" in problem for problem in world.problems))
+                await until(lambda: bool(world.desk.injections()))
             assert len(world.desk.injections()) == 1
 
     play(world, story())

@@ -262,7 +262,7 @@ def test_without_sync_heartbeats_the_channel_is_closed_however_often_the_socket_
 def test_a_closed_channel_is_never_joined_again_while_its_socket_beats_on(played: Played, version: str) -> None:
     (closed,) = played.events(version, "silent", "channel-closed")
     after = [event.more["topic"] for event in played.sent(version, "silent") if event.at > closed.at]
-    assert len(after) >= 10
+    assert len(after) >= 3
     assert set(after) == {"phoenix"}
     assert len(played.dials(version, "silent")) == len(played.joins(version, "silent")) == 1
 

@@ -71,6 +71,58 @@ def test_a_rule_that_reads_the_clock_is_left_alone(rules: Path) -> None:
         _prepare(rules, alert="Clock")
 
 
+RECORDED = f"""
+groups:
+  - name: recordings
+    rules:
+      - {{record: 'auth:rate5m', expr: 'sum(rate({AUTH}[5m]))'}}
+      - {{record: 'auth:high', expr: 'auth:rate5m > 3'}}
+  - name: slow
+    interval: 5m
+    rules:
+      - {{record: 'auth:slow', expr: 'sum(rate({AUTH}[1h]))'}}
+  - name: alerts
+    rules:
+      - {{alert: Recorded, expr: 'max_over_time(auth:rate5m[2m]) > 5', for: 5m}}
+      - {{alert: Slow, expr: 'auth:slow > 5'}}
+      - {{alert: Either, expr: 'auth:high or auth:rate5m > 5'}}
+      - {{alert: Labelled, expr: 'auth:rate5m{{job="x"}} > 5'}}
+      - {{alert: Templated, expr: 'auth:rate5m > 5', labels: {{at: '{{{{ $value }}}}'}}}}
+"""
+
+
+def test_a_rule_that_reads_recorded_series_is_swept_with_what_is_recorded_and_keeps_its_ranges(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RECORDED)
+    prepared = _prepare(file, alert="Recorded")
+
+    assert prepared.judge.swept.expr == f"max_over_time((sum(rate({AUTH}[5m])))[2m:15s]) > 5"
+    assert [recording.record for recording in prepared.judge.recordings] == ["auth:rate5m"]
+    assert prepared.today == Setting(5.0, None, 300.0)
+    assert {setting.window_seconds for setting in prepared.settings} == {None}
+    assert prepared.cause.stage.names == frozenset({AUTH})
+    assert "It reads what other rules record (auth:rate5m), as it is: their ranges were not swept." in prepared.notes
+    with pytest.raises(InputError, match="the rule reads no range of a metric"):
+        _prepare(file, "window=5m", alert="Recorded")
+
+
+@pytest.mark.parametrize(
+    ("alert", "reason"),
+    [
+        ("Slow", "it reads auth:slow, which a group with another interval records"),
+        ("Either", "a recorded series is one of its conditions by itself"),
+        ("Labelled", "it selects auth:rate5m by job, which its rule does not set"),
+        ("Templated", "it reads alerts, or its labels are templates: only a rule manager can evaluate it"),
+    ],
+)
+def test_a_rule_on_recorded_series_that_cannot_be_swept_is_left_alone(tmp_path: Path, alert: str, reason: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RECORDED)
+    with pytest.raises(InputError) as caught:
+        _prepare(file, alert=alert)
+    assert f"{alert}: cannot be tuned, and is left alone: {reason}" in str(caught.value)
+
+
 def test_of_rules_with_one_name_the_line_chooses(rules: Path) -> None:
     with pytest.raises(InputError, match=r"2 rules are called Twice .*--line: 8, 9"):
         _prepare(rules, alert="Twice")

@@ -101,7 +101,7 @@ def _inline(rule: AlertRule, dependence: Dependence, interval: float) -> Inlined
     if elsewhere is not None:
         raise Obscure(elsewhere)
     try:
-        return inline_recordings(rule, dependence.recorded, interval)
+        return inline_recordings(rule, dependence.ruleset, interval)
     except Irreplaceable as reason:
         raise Obscure(str(reason)) from None
 
