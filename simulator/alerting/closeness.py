@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator.alerting.anatomy import dissect
+from simulator.alerting.inlining import Irreplaceable, inline_recordings
+from simulator.alerting.querying import QueryRefused
 
 if TYPE_CHECKING:
+    from simulator.alerting.dependence import Dependence
     from simulator.alerting.exposition import Labels
     from simulator.alerting.querying import Matrix, PrometheusApi
+    from simulator.alerting.ruleset import AlertRule
 
 _UPWARDS = {">": True, ">=": True, "<": False, "<=": False}
 
@@ -54,6 +58,35 @@ def closeness_of(
     values = [value for course in found for _, value in course.samples if not math.isnan(value)]
     ordered = sorted(found, key=nearest, reverse=upwards)
     return Closeness(bound.operator, bound.threshold, choose(values, default=None), tuple(ordered))
+
+
+def closeness_of_rule(  # noqa: PLR0913  # the rule, its set and the clock
+    prometheus: PrometheusApi,
+    rule: AlertRule,
+    dependence: Dependence,
+    *,
+    last: float,
+    interval: float,
+    began: float = 0.0,
+) -> Closeness | None:
+    """Return how near a rule came, with what other rules record for it in place of the recorded series.
+
+    None where the rule is no comparison, or plain queries cannot tell what it reads.
+    """
+    if dependence.out_of_reach(rule) is not None:
+        return None
+    try:
+        inlined = inline_recordings(rule, dependence.ruleset, interval)
+    except Irreplaceable:
+        return None
+    if dependence.needs_manager(inlined.rule):
+        return None
+    try:
+        return closeness_of(prometheus, inlined.rule.expr, last=last, interval=interval, began=began)
+    except QueryRefused:
+        if inlined.recordings:
+            return None  # the rule itself was evaluated, and reads what was recorded before it went wrong
+        raise
 
 
 def courses_of(answer: Matrix, began: float = 0.0) -> tuple[Course, ...]:

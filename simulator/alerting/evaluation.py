@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from simulator.alerting import manager
 from simulator.alerting.blindness import Blindness
-from simulator.alerting.closeness import closeness_of
+from simulator.alerting.closeness import closeness_of_rule
 from simulator.alerting.coverage import selector_text, selectors
 from simulator.alerting.dependence import Dependence, name_of
 from simulator.alerting.querying import QueryRefused
@@ -92,12 +92,12 @@ class Evaluation:
             reason,
             "promtool" if by_manager else "query",
             blind,
-            None if by_manager else self._closeness(rule, interval),
+            self._closeness(rule, dependence, interval),
         )
 
-    def _closeness(self, rule: AlertRule, interval: float) -> Closeness | None:
+    def _closeness(self, rule: AlertRule, dependence: Dependence, interval: float) -> Closeness | None:
         last = self._clock.last(interval) * interval
-        return closeness_of(self._prometheus, rule.expr, last=last, interval=interval)
+        return closeness_of_rule(self._prometheus, rule, dependence, last=last, interval=interval)
 
     def _blindness(self, dependence: Dependence, interval: float) -> Blindness:
         if interval not in self._blind:

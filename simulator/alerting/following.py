@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulator.alerting.closeness import closeness_of, courses_of
+from simulator.alerting.closeness import closeness_of_rule, courses_of
 from simulator.alerting.dependence import Dependence
 from simulator.alerting.querying import QueryRefused
 
@@ -50,10 +50,7 @@ def follow(
     for interval, part in ruleset.by_interval(clock.evaluation_interval_seconds).items():
         dependence, last = Dependence(ruleset, part), clock.last(interval) * interval
         for rule in part.alerts():
-            by_query = not dependence.needs_manager(rule)
-            found[rule] = (
-                closeness_of(prometheus, rule.expr, last=last, interval=interval, began=began) if by_query else None
-            )
+            found[rule] = closeness_of_rule(prometheus, rule, dependence, last=last, interval=interval, began=began)
     return Followed(tuple(found[rule] for rule in ruleset.alerts()), watch(prometheus, watched, clock, began=began))
 
 

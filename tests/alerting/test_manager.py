@@ -37,6 +37,23 @@ def test_a_rule_on_a_recorded_series_is_evaluated_by_promtool(workshop: Workshop
     assert line.episodes[0].labels == (("alertname", "A"),)
 
 
+def test_how_near_a_rule_on_recorded_series_came_is_known(workshop: Workshop) -> None:
+    line = last_line(workshop, "- {record: x:max, expr: max(x) / 2}\n- {alert: A, expr: 'x:max > 0.75'}")
+
+    assert line.closeness is not None
+    assert (line.closeness.threshold, line.closeness.extreme) == (0.75, 0.5)
+    ((_, samples),) = ((course.labels, course.samples) for course in line.closeness.courses)
+    assert [at for at, value in samples if value == 0.5] == list(range(300, 900, 15))
+
+
+def test_how_near_a_rule_came_that_only_a_rule_manager_can_evaluate_is_not_known(workshop: Workshop) -> None:
+    labelled = "- {record: x:max, expr: max(x)}\n- {alert: A, expr: 'x:max{pod=\"a\"} > 0.75'}"
+    on_alerts = "- {alert: A, expr: x > 0}\n- {alert: B, expr: 'count(ALERTS) > 2'}"
+
+    assert last_line(workshop, labelled).closeness is None
+    assert last_line(workshop, on_alerts).closeness is None
+
+
 def test_a_chain_of_recording_rules_is_followed(workshop: Workshop) -> None:
     line = last_line(
         workshop,

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.alerting.backfill import write_openmetrics
-from simulator.alerting.closeness import closeness_of
+from simulator.alerting.closeness import Closeness, closeness_of, closeness_of_rule
+from simulator.alerting.dependence import Dependence
 from simulator.alerting.measuring import Question, measure
 from simulator.alerting.prometheus import PrivatePrometheus
+from simulator.alerting.querying import QueryRefused
+from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 from simulator.errors import EngineError, InputError, Place
 
 if TYPE_CHECKING:
@@ -120,3 +123,16 @@ def test_closeness_is_the_extreme_in_the_direction_of_the_threshold(
 )
 def test_only_a_comparison_with_a_number_has_a_closeness(prometheus: PrivatePrometheus, expr: str) -> None:
     assert closeness_of(prometheus, expr, last=1800, interval=15) is None
+
+
+def test_a_refusal_of_what_is_put_in_place_of_recorded_series_spoils_nothing(prometheus: PrivatePrometheus) -> None:
+    twins = "still + on () still"
+    own, reads = AlertRule("Own", f"{twins} > 1"), AlertRule("Reads", "twins > 1")
+    ruleset = RuleSet((Group("g", (RecordingRule("twins", twins), own, reads)),))
+
+    def ask(rule: AlertRule) -> Closeness | None:
+        return closeness_of_rule(prometheus, rule, Dependence(ruleset, ruleset), last=60, interval=15)
+
+    assert ask(reads) is None
+    with pytest.raises(QueryRefused, match="duplicate series"):
+        ask(own)
