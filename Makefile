@@ -46,7 +46,7 @@ bench: installed-dev tools ## measure the figures that README.md quotes
 docs: installed-dev ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-soak: installed-dev tools ## run the long tests, and hold 10,000 connections for ten minutes
+soak: installed-dev tools ## run the long tests, try other examples, and hold 10,000 connections for ten minutes
 	@$(BIN)/python -m pytest -n auto -m 'soak or hypothesis' --hypothesis-profile explore $(ARGS)
 	@$(BIN)/python -m benchmarks.live --soak
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import promql_parser as promql
 
 from simulator.alerting.coverage import selectors
+from simulator.alerting.dependence import names_read
 from simulator.alerting.lexing import Unreadable, partners, tokens_of
 from simulator.durations import format_duration
 
@@ -47,13 +48,13 @@ def inline_recordings(rule: AlertRule, ruleset: RuleSet, interval_seconds: float
     recorded: dict[str, list[RecordingRule]] = {}
     for recording in ruleset.recordings():
         recorded.setdefault(recording.record, []).append(recording)
-    if not recorded:
+    if not names_read(rule.expr) & recorded.keys():
         return Inlined(rule, ())
     inliner = _Inliner(recorded, interval_seconds)
     try:
         expr = inliner.inline(rule.expr, ())
     except Unreadable as error:
-        raise Irreplaceable(f"it reads recorded series, and {error}") from None
+        raise Irreplaceable(str(error)) from None
     if len(expr) > _MOST_CHARACTERS:
         raise Irreplaceable("with what it reads of other rules, it is too long")
     return Inlined(replace(rule, expr=expr), tuple(inliner.used))
@@ -101,7 +102,10 @@ class _Inliner:
 
     def _recording(self, found: _Occurrence) -> RecordingRule:
         """Return the one rule that records what is selected."""
-        (selector,) = selectors(promql.parse(found.name + found.matchers))
+        try:
+            (selector,) = selectors(promql.parse(found.name + found.matchers))
+        except ValueError:
+            raise Irreplaceable(f"only Prometheus itself can parse {found.name}{found.matchers}") from None
         fitting = [
             recording
             for recording in self._recorded[found.name]

@@ -28,6 +28,7 @@ def inline(expr: str) -> str:
     ("expr", "expected"),
     [
         ("up == 0", "up == 0"),
+        ("up > ?", "up > ?"),
         ("job:errors:rate5m > 1", f"({ERRORS.expr}) > 1"),
         ("job:errors:rate5m{} > 1", f"({ERRORS.expr}) > 1"),
         ("job:errors:ratio5m > 0.05", f"(({ERRORS.expr}) / ({CALLS.expr})) > 0.05"),
@@ -62,7 +63,8 @@ def test_what_is_recorded_stands_in_place_of_the_recorded_series(expr: str, expe
         ("slo:ratio > 1", "2 rules record slo:ratio"),
         ('slo:ratio{slo="third"} > 1', 'no rule records slo:ratio{slo="third"}'),
         ("a:trip > 1", "a:trip is recorded from itself"),
-        ("plain > ?", "it reads recorded series, and it cannot be read from '?' on"),
+        ("plain > ?", "it cannot be read from '?' on"),
+        ("plain{job} > 1", "only Prometheus itself can parse plain{job}"),
     ],
 )
 def test_what_cannot_be_replaced_is_named(expr: str, reason: str) -> None:
