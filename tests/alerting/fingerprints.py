@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.alerting.exposition import Exposition, Family, Series
+from simulator.alerting.inlining import inline_recordings
 from simulator.alerting.lanes import Lanes
 from simulator.alerting.outcomes import Setting, Truth
-from simulator.alerting.ruleset import AlertRule, Group, RuleSet
+from simulator.alerting.ruleset import AlertRule, Group, RecordingRule, RuleSet
 from simulator.alerting.ruletest import Expectation, elements, run_test, write_test
 from simulator.alerting.states import alert_labels, episodes
 from simulator.alerting.sweep import sweep
@@ -83,7 +84,19 @@ TEMPLATES = (
     Template("predict_linear(g[<w>], 60) > <t>", LEVELS),
     Template("histogram_quantile(0.9, sum by (le) (rate(h_bucket[<w>]))) > <t>", (0.1, 0.4, 0.9)),
     Template("quantile_over_time(0.5, g[<w>]) * on (i) group_left (zone) info > <t>", LEVELS),
+    Template("i:c:rate1m > <t>", RATES),
+    Template("c:ratio2m >= <t>", (0.05, 0.2, 0.4, 0.6, 1)),
+    Template('i:g:max{kind="max"} < <t>', LEVELS),
+    Template("avg_over_time(i:c:rate1m[3m]) > <t>", RATES),
+    Template("max_over_time(i:g:max[2m:1m]) >= <t> unless on (i) (i:c:rate1m < 0.1)", LEVELS),
+    Template("sum by (kind) (i:g:max) / count by (kind) (i:g:max) > <t>", LEVELS),
 )
+RECORDINGS = (
+    RecordingRule("i:c:rate1m", "sum by (i) (rate(c[1m]))"),
+    RecordingRule("c:ratio2m", 'sum(rate(c{s="error"}[2m])) / sum(rate(c[2m]))'),
+    RecordingRule("i:g:max", "max by (i) (g)", {"kind": "max"}),
+)
+"""What some of the templates read; promtool records it, and the sweep has it in place of the recorded series."""
 
 
 def make_run(chance: random.Random) -> Exposition:
@@ -240,8 +253,13 @@ class Batch:
         return sum(len(case.settings) for case in self.cases) * len(self.runs)
 
     def ruleset(self) -> RuleSet:
-        """Return every variant of every case."""
-        return RuleSet((Group("g", tuple(rule for case in self.cases for rule in case.variants())),))
+        """Return every variant of every case, after what they read."""
+        variants = (rule for case in self.cases for rule in case.variants())
+        return RuleSet((Group("g", (*RECORDINGS, *variants)),))
+
+    def plain(self, rule: AlertRule) -> AlertRule:
+        """Return a rule without recorded series."""
+        return inline_recordings(rule, self.ruleset(), self.interval).rule
 
 
 @dataclass(frozen=True)
@@ -254,21 +272,22 @@ class Answers:
 
 def ask_lanes(batch: Batch, *, wrong_seconds: float = 0.0) -> Answers:
     """Return what sweeps say; `wrong_seconds` is an error that is planted in every hold."""
-    ruleset = batch.ruleset()
-    exprs = [rule.expr for rule in (*ruleset.alerts(), *(case.rule() for case in batch.cases))]
+    variants = [batch.plain(rule) for rule in batch.ruleset().alerts()]
+    swept = [batch.plain(case.rule()) for case in batch.cases]
+    exprs = [rule.expr for rule in (*variants, *swept)]
     with Lanes(batch.runs, exprs=exprs, length_seconds=LENGTH, evaluation_interval_seconds=batch.interval) as lanes:
         outcomes = [
             sweep(
                 lanes,
-                case.rule(),
+                rule,
                 [replace(one, for_seconds=one.for_seconds + wrong_seconds) for one in case.settings],
                 batch.truths,
                 interval_seconds=batch.interval,
                 bound=case.template.bound,
             )
-            for case in batch.cases
+            for case, rule in zip(batch.cases, swept, strict=True)
         ]
-        activities = {rule.alert: _activities(lanes, rule, batch.interval) for rule in ruleset.alerts()}
+        activities = {rule.alert: _activities(lanes, rule, batch.interval) for rule in variants}
     return Answers(outcomes, activities)
 
 

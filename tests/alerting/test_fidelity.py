@@ -27,7 +27,7 @@ def oracle(batch: Batch, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 def test_random_rules_in_random_runs_do_what_promtool_says(batch: Batch, oracle: dict[str, list[Activity]]) -> None:
-    assert batch.fingerprints == 300
+    assert batch.fingerprints == 372
     assert firing_count(oracle) > batch.fingerprints / 3
     assert mismatches(batch, ask_lanes(batch), oracle) == []
 
@@ -51,5 +51,5 @@ def test_the_law_finds_one_evaluation_that_is_missing(batch: Batch, oracle: dict
 def test_ten_thousand_fingerprints_are_promtools(seed: int, tmp_path: Path) -> None:
     batch = Batch.make(seed, settings=2, runs=5)
 
-    assert batch.fingerprints == 250
+    assert batch.fingerprints == 310
     assert mismatches(batch, ask_lanes(batch), ask_promtool(batch, tmp_path)) == []
