@@ -173,7 +173,9 @@ def test_the_comparison_notices_a_difference(plan: PlanFactory) -> None:
 def test_a_fault_counts_the_same_in_full_size(
     plan: PlanFactory, make_fault: Callable[[str], Fault], fault_name: str
 ) -> None:
-    run = _assert_alike(_mixed(plan((make_fault(fault_name), 305.0, 700.0), clients=200, seconds=900.0)))
+    # No heartbeat is under way that is due at the very instant at which a proxy ends its socket, 300 s old: whether it
+    # gets through is anybody's guess.
+    run = _assert_alike(_mixed(plan((make_fault(fault_name), 245.125, 700.125), clients=200, seconds=900.0)))
     assert run.reached.touched["fault-0"]
 
 
