@@ -202,7 +202,8 @@ class Client(Connector):
         A client that forgets takes a snapshot where it is offered one, and goes on from there.
         """
         self._tell("replay", "stale_cursor")
-        self._epoch = None
+        if any(entry.detail is not None and entry.detail.reason == "scope_reset" for entry in problem.stale_topics):
+            self._epoch = None  # while the other topics' cursors are from it, it has to be told
         stale = [entry.topic for entry in problem.stale_topics]
         if recover(self.profile, self.settings, self.cursors, stale):
             self._stale = tuple(offer.topic for offer in problem.snapshot_plan if offer.cadence_seconds is not None)

@@ -43,6 +43,7 @@ from simulator.core.messages import (
     Reply,
     SnapshotOffer,
     SocketClosed,
+    StaleDetail,
     StaleTopic,
     Subscribe,
     Subscribed,
@@ -737,7 +738,7 @@ def test_a_client_that_loses_its_socket_while_it_recovers_asks_for_the_snapshot_
     assert bench.state() is State.RECOVERING
 
 
-def test_a_client_tells_the_epoch_that_its_cursors_are_from_and_forgets_it_with_a_stale_cursor() -> None:
+def test_a_client_tells_the_epoch_that_its_cursors_are_from_until_they_are_of_another() -> None:
     bench = Bench(State.SUBSCRIBING)
     bench.client.receive(0.0, Reply(None, Subscribed("sub_1", ("a",), {"a": 0}, epoch=4)))
     lost = bench.client.receive(6.0, SocketClosed())
@@ -748,7 +749,10 @@ def test_a_client_tells_the_epoch_that_its_cursors_are_from_and_forgets_it_with_
     assert isinstance(sent.message, Subscribe)
     assert sent.message.epoch == 4
     stale = Problem("stale_cursor", stale_topics=(StaleTopic("a", 3, 0),))
-    assert bench.client.receive(9.0, Reply(None, stale)) == [Send(Subscribe(HABITS.topics, {}))]
+    assert bench.client.receive(9.0, Reply(None, stale)) == [Send(Subscribe(HABITS.topics, {}, epoch=4))]
+    reset = StaleTopic("a", 3, 0, StaleDetail("scope_reset", "warm", 9, 6, 10))
+    reply = Reply(None, Problem("stale_cursor", stale_topics=(reset,)))
+    assert bench.client.receive(9.0, reply) == [Send(Subscribe(HABITS.topics, {}))]
 
 
 # --- what builds do wrong

@@ -124,11 +124,19 @@ def test_a_fault_that_documents_nothing_and_touches_nobody_breaks_the_law(tmp_pa
 
 # --- over more seeds and levels
 
+LAG = "OpenAgentsKhalaReplayLagP95High"
 BY_CHANCE = {
-    "auth.compatibility-window": {"OpenAgentsKhalaReplayLagP95High"},
+    "auth.compatibility-window": {LAG},
+    "cursor.purge": {LAG},
+    "cursor.resend-zero": {LAG},
+    "delivery.slow-snapshot": {LAG},
+    "delivery.snapshot-outage": {LAG},
     "liveness.poll-guard": {"OpenAgentsKhalaClientReconnectSpike"},
 }
-"""What fires with some seeds: if many of those who gave up come back late, one by one; if enough loop at once."""
+"""What fires with some seeds and not with others: if the one in twenty whose replay takes longest has far to come; if
+enough loop at once."""
+NOBODY_AT_HALF = {"cursor.retention-cut"}
+"""What reaches nobody at half the level: a horizon half way down is still longer than anybody is away."""
 
 
 @pytest.mark.soak
@@ -139,12 +147,13 @@ def test_it_holds_for_other_seeds(
     fault = make_fault(fault_name)
     outcome = rehearse(fault, tmp_path, replace(SETTINGS.get(fault_name, Setting()), seed=seed), certified=True)
     assert outcome.touched
-    assert outcome.fired - BY_CHANCE.get(fault_name, set()) == set(fault.alerts)
+    by_chance = BY_CHANCE.get(fault_name, set())
+    assert outcome.fired - by_chance == set(fault.alerts) - by_chance
 
 
 @pytest.mark.soak
 def test_at_half_the_level_no_others_fire(make_fault: Callable[[str], Fault], fault_name: str, tmp_path: Path) -> None:
     fault = make_fault(fault_name)
     outcome = rehearse(fault, tmp_path, replace(SETTINGS.get(fault_name, Setting()), share=Share(0.5)), certified=True)
-    assert outcome.touched
+    assert bool(outcome.touched) == (fault_name not in NOBODY_AT_HALF)
     assert outcome.fired - BY_CHANCE.get(fault_name, set()) <= set(fault.alerts)

@@ -304,6 +304,22 @@ def test_every_client_has_all_events_or_was_told_or_is_reported_by_name(world: t
     _run(world, examples=20, steps=50)
 
 
+def test_a_client_that_was_told_of_one_topic_still_says_which_log_its_other_cursors_are_from() -> None:
+    """Found among a million steps: it forgot the epoch with the first stale cursor, and the log then went back."""
+    world = Epochs()
+    world.check()
+    world.resume(2)
+    world.disconnect(2)
+    world.check()
+    world.check()
+    world.prune(TOPICS[0], 1)
+    world.resume(2)
+    world.go_back(0.0)
+    world.resume(2)
+    world.check()
+    assert world.people[2].told == 2
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("world", WORLDS)
 def test_so_it_is_over_a_million_steps(world: type[World]) -> None:
