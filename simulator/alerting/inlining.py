@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import promql_parser as promql
 
 from simulator.alerting.coverage import selectors
-from simulator.alerting.dependence import names_read
+from simulator.alerting.dependence import Dependence, names_read
 from simulator.alerting.lexing import Unreadable, partners, tokens_of
 from simulator.durations import format_duration
 
@@ -45,9 +45,7 @@ def inline_recordings(rule: AlertRule, ruleset: RuleSet, interval_seconds: float
         Irreplaceable: a recorded series is read with an offset, or by labels that its rule does not set; more than one
             rule records it; or it is recorded from itself.
     """
-    recorded: dict[str, list[RecordingRule]] = {}
-    for recording in ruleset.recordings():
-        recorded.setdefault(recording.record, []).append(recording)
+    recorded = Dependence(ruleset, ruleset).recorded
     if not names_read(rule.expr) & recorded.keys():
         return Inlined(rule, ())
     inliner = _Inliner(recorded, interval_seconds)
@@ -55,8 +53,6 @@ def inline_recordings(rule: AlertRule, ruleset: RuleSet, interval_seconds: float
         expr = inliner.inline(rule.expr, ())
     except Unreadable as error:
         raise Irreplaceable(str(error)) from None
-    if len(expr) > _MOST_CHARACTERS:
-        raise Irreplaceable("with what it reads of other rules, it is too long")
     return Inlined(replace(rule, expr=expr), tuple(inliner.used))
 
 

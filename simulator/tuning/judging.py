@@ -100,7 +100,8 @@ class Judge:
         settings: Sequence[Setting],
         on_progress: Callable[[float], None],
     ) -> Outcomes:
-        exprs = {changed_expr(self.swept.expr, setting, self.bound) for setting in settings}
+        swept = self.swept
+        exprs = {changed_expr(swept.expr, setting, self.bound) for setting in settings}
         with Lanes(
             (played[trial] for trial in trials),
             exprs=exprs,
@@ -109,7 +110,7 @@ class Judge:
         ) as lanes:
             return sweep(
                 lanes,
-                self.swept,
+                swept,
                 settings,
                 [trial.truth for trial in trials],
                 interval_seconds=self.interval_seconds,
